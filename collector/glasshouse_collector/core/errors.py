@@ -1,0 +1,48 @@
+"""What can go wrong, by what has to be done about it."""
+
+
+class GlasshouseError(Exception):
+    """The root of the collector's own errors."""
+
+
+class ConfigurationError(GlasshouseError):
+    """The user has to change a setting: names it, what is wrong, and what would be right. Exit code 2."""
+
+
+class StoreError(ConfigurationError):
+    """The store cannot be opened: too old a server, another engine's data folder, or one in use."""
+
+
+class Undecodable(GlasshouseError):
+    """A request that is no OTLP. The sender must not send it again."""
+
+
+class TooLarge(GlasshouseError):
+    """A request over the size limit, before or after decompression. Not to be sent again."""
+
+
+class Unauthenticated(GlasshouseError):
+    """A request without a key that opens the door."""
+
+
+class Backpressure(GlasshouseError):
+    """The journal is full: send again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float, reason: str) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Retryable(GlasshouseError):
+    """A delivery failed in a way that may pass: deliver the same batch again.
+
+    `in_doubt` says that the batch may have arrived all the same.
+    """
+
+    def __init__(self, reason: str, *, in_doubt: bool) -> None:
+        super().__init__(reason)
+        self.in_doubt = in_doubt
+
+
+class Permanent(GlasshouseError):
+    """A delivery that will never succeed: the batch goes to the dead letters with this reason."""
