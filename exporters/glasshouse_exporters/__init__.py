@@ -1,0 +1,1 @@
+"""Where batches are delivered to, one file each."""

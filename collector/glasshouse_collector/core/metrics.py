@@ -16,76 +16,112 @@ class Metrics:
         PlatformCollector(registry=registry)
 
         self.received_records = Counter(
-            "glasshouse_received_records", "Records accepted and on disk",
-            ("kind", "project", "transport"), registry=registry,
+            "glasshouse_received_records",
+            "Records accepted and on disk",
+            ("kind", "project", "transport"),
+            registry=registry,
         )
         self.received_requests = Counter(
-            "glasshouse_received_requests", "Requests answered with success",
-            ("kind", "transport"), registry=registry,
+            "glasshouse_received_requests",
+            "Requests answered with success",
+            ("kind", "transport"),
+            registry=registry,
         )
         self.received_bytes = Counter(
-            "glasshouse_received_bytes", "Bytes of accepted requests, uncompressed",
-            ("kind", "transport"), registry=registry,
+            "glasshouse_received_bytes",
+            "Bytes of accepted requests, uncompressed",
+            ("kind", "transport"),
+            registry=registry,
         )
         self.refused_requests = Counter(
-            "glasshouse_refused_requests", "Requests refused, by reason",
-            ("transport", "reason"), registry=registry,
+            "glasshouse_refused_requests",
+            "Requests refused, by reason",
+            ("transport", "reason"),
+            registry=registry,
         )
         self.rejected_records = Counter(
-            "glasshouse_rejected_records", "Records refused within accepted requests (partial success)",
-            ("kind", "reason"), registry=registry,
+            "glasshouse_rejected_records",
+            "Records refused within accepted requests (partial success)",
+            ("kind", "reason"),
+            registry=registry,
         )
         self.journal_bytes = Gauge(
             "glasshouse_journal_bytes", "Bytes of journal segments on disk", registry=registry
         )
         self.journal_oldest_seconds = Gauge(
-            "glasshouse_journal_oldest_seconds", "Age of the oldest frame a consumer has not delivered",
-            ("consumer",), registry=registry,
+            "glasshouse_journal_oldest_seconds",
+            "Age of the oldest frame a consumer has not delivered",
+            ("consumer",),
+            registry=registry,
         )
         self.journal_lag_frames = Gauge(
-            "glasshouse_journal_lag_frames", "Frames a consumer has not delivered yet",
-            ("consumer",), registry=registry,
+            "glasshouse_journal_lag_frames",
+            "Frames a consumer has not delivered yet",
+            ("consumer",),
+            registry=registry,
         )
         self.journal_fsync_seconds = Histogram(
-            "glasshouse_journal_fsync_seconds", "Time of one group commit's fsync",
-            buckets=_SECONDS, registry=registry,
+            "glasshouse_journal_fsync_seconds",
+            "Time of one group commit's fsync",
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.journal_repaired_bytes = Counter(
-            "glasshouse_journal_repaired_bytes", "Bytes of torn or corrupted frames set aside at open",
+            "glasshouse_journal_repaired_bytes",
+            "Bytes of torn or corrupted frames set aside at open",
             registry=registry,
         )
         self.decode_seconds = Histogram(
-            "glasshouse_decode_seconds", "Time to decode one run", ("kind",),
-            buckets=_SECONDS, registry=registry,
+            "glasshouse_decode_seconds",
+            "Time to decode one run",
+            ("kind",),
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.export_seconds = Histogram(
-            "glasshouse_export_seconds", "Time to deliver one batch", ("exporter", "signal"),
-            buckets=_SECONDS, registry=registry,
+            "glasshouse_export_seconds",
+            "Time to deliver one batch",
+            ("exporter", "signal"),
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.exported_records = Counter(
             "glasshouse_exported_records", "Records delivered", ("exporter", "signal"), registry=registry
         )
         self.export_failures = Counter(
-            "glasshouse_export_failures", "Deliveries that failed and are tried again",
-            ("exporter", "signal"), registry=registry,
+            "glasshouse_export_failures",
+            "Deliveries that failed and are tried again",
+            ("exporter", "signal"),
+            registry=registry,
         )
         self.freshness_seconds = Histogram(
-            "glasshouse_freshness_seconds", "From a frame's acceptance to its delivery",
-            ("exporter",), buckets=_SECONDS, registry=registry,
+            "glasshouse_freshness_seconds",
+            "From a frame's acceptance to its delivery",
+            ("exporter",),
+            buckets=_SECONDS,
+            registry=registry,
         )
         self.dead_letters = Counter(
-            "glasshouse_dead_letters", "Batches permanently refused by an exporter",
-            ("exporter", "signal"), registry=registry,
+            "glasshouse_dead_letters",
+            "Batches permanently refused by an exporter",
+            ("exporter", "signal"),
+            registry=registry,
         )
         self.truncated_values = Counter(
-            "glasshouse_truncated_values", "Values or attributes cut by the limit processor",
-            ("signal", "what"), registry=registry,
+            "glasshouse_truncated_values",
+            "Values or attributes cut by the limit processor",
+            ("signal", "what"),
+            registry=registry,
         )
         self.redacted_values = Counter(
-            "glasshouse_redacted_values", "Values hidden by the redact processor",
-            ("signal", "rule"), registry=registry,
+            "glasshouse_redacted_values",
+            "Values hidden by the redact processor",
+            ("signal", "rule"),
+            registry=registry,
         )
         self.codec_info = Gauge(
-            "glasshouse_codec_info", "Which decoder runs: native, or python (slower)",
-            ("codec",), registry=registry,
+            "glasshouse_codec_info",
+            "Which decoder runs: native, or python (slower)",
+            ("codec",),
+            registry=registry,
         )

@@ -1,0 +1,1 @@
+"""The durable queue between the receivers and the exporters."""

@@ -1,0 +1,1 @@
+"""Everything that lets telemetry in."""

@@ -1,0 +1,1 @@
+"""Functions from batch to batch, one file each."""

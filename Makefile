@@ -1,0 +1,55 @@
+# What a developer and CI call. `make setup` leaves a virtual environment in .venv and
+# does nothing when nothing changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .make
+CARGO := $(shell command -v cargo 2>/dev/null)
+CRATE := collector/otlp-arrow
+CRATE_SOURCES := $(wildcard $(CRATE)/Cargo.* $(CRATE)/pyproject.toml) $(shell find $(CRATE)/src -name '*.rs' 2>/dev/null)
+
+.PHONY: setup serve test test-languages chaos bench check format fuzz lock clean
+
+setup: $(STAMPS)/python $(STAMPS)/native
+
+$(STAMPS)/python: pyproject.toml requirements.lock
+	@mkdir -p $(STAMPS)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing dependencies"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Without a Rust toolchain the pure-Python decoder serves, and says so at start.
+$(STAMPS)/native: $(STAMPS)/python $(CRATE_SOURCES)
+ifeq ($(CARGO),)
+	@echo "no Rust toolchain: the collector will use its slower decoder in Python"
+else
+	@echo "building the native decoder"
+	@$(BIN)/maturin build --quiet --release --locked --manifest-path $(CRATE)/Cargo.toml --interpreter $(BIN)/python --out $(STAMPS)/wheels
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(STAMPS)/wheels/*.whl
+endif
+	@touch $@
+
+serve: setup
+	@$(BIN)/glasshouse serve
+
+test: setup
+	$(BIN)/pytest -n 2 -m "not languages"
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The locked versions of everything, dev tools included, for Python 3.11 and later.
+lock:
+	$(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --extra collector --extra dev --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv $(STAMPS) $(CRATE)/target
