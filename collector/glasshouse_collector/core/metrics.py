@@ -125,3 +125,22 @@ class Metrics:
             ("codec",),
             registry=registry,
         )
+        self.api_requests = Counter(
+            "glasshouse_api_requests",
+            "Requests the API answered",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self.api_seconds = Histogram(
+            "glasshouse_api_seconds",
+            "Time to answer a request to the API",
+            ("route",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.self_dropped = Counter(
+            "glasshouse_self_dropped",
+            "Batches of the collector's own telemetry it could not take in, by reason",
+            ("kind", "reason"),
+            registry=registry,
+        )

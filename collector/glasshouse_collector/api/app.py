@@ -1,0 +1,46 @@
+"""The API: health, metrics, and questions about what was stored."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+
+from glasshouse_collector.api.config import ApiConfig
+from glasshouse_collector.api.middleware import BodyLimit, Observed
+from glasshouse_collector.api.problems import handle_problems
+from glasshouse_collector.api.routes.health import health_routes
+from glasshouse_collector.api.routes.metrics import metrics_routes
+from glasshouse_collector.core.components import Services
+from glasshouse_collector.core.metrics import Metrics
+
+_DESCRIPTION = """
+Ask the collector how it does, and what it keeps. Everything under `/api/v1` needs the same key that
+senders of telemetry use, where one is set. Every error is a problem as RFC 9457 has it
+(`application/problem+json`), with one line in `detail` that says what was wrong.
+"""
+
+
+def create_app(
+    services: Services, config: ApiConfig | None = None, *, extensions_routes: Iterable[APIRouter] = ()
+) -> FastAPI:
+    """Return the application.
+
+    `services` offers `Status`, `Metrics` and `Authenticator` now, and at the latest when a request
+    needs them `Codec` and `Store`; a question without a store is answered with 503.
+    """
+    config = config or ApiConfig()
+    app = FastAPI(
+        title="Glasshouse",
+        version=version("glasshouse"),
+        description=_DESCRIPTION,
+        # The collector's self-observation instruments the app, with providers of its own.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    handle_problems(app)
+    app.add_middleware(BodyLimit, limit=config.max_body_bytes)
+    app.add_middleware(Observed, metrics=services.get(Metrics))
+    app.include_router(health_routes(services))
+    app.include_router(metrics_routes(services))
+    for routes in extensions_routes:
+        app.include_router(routes)
+    return app

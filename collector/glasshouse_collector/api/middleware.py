@@ -1,0 +1,98 @@
+"""What happens to every request: it is limited, counted, and never answered with a traceback."""
+
+import logging
+import time
+import uuid
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from glasshouse_collector.api.problems import Problem, problem_response
+from glasshouse_collector.core.metrics import Metrics
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_log = logging.getLogger(__name__)
+
+
+class BodyLimit:
+    """Refuses a request's body over `limit` bytes, declared or streamed, with 413."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, with its body counted as it is read."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "0")
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            if declared.isdecimal() and int(declared) > self._limit:
+                raise self._too_large()
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._limit:
+                raise self._too_large()
+            return message
+
+        await self._app(scope, limited, send)
+
+    def _too_large(self) -> Problem:
+        # The rest of the body stays unread, so the connection cannot serve another request.
+        return Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the body is larger than {self._limit:,} bytes (api.max_body_bytes)",
+            headers={"Connection": "close"},
+        )
+
+
+class Observed:
+    """Counts and times each request, and turns an unexpected error into a problem with a logged id."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+        started = time.perf_counter()
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observed)
+        except Exception:
+            error_id = uuid.uuid4().hex
+            _log.exception("unexpected error %s at %s %s", error_id, scope["method"], _route(scope))
+            if status:  # too late to say anything else; the server cuts the connection
+                raise
+            response = problem_response(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                f"something unexpected went wrong; the collector's log has it as {error_id}",
+                id=error_id,
+            )
+            await response(scope, receive, observed)
+        finally:
+            route = _route(scope)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.api_requests.labels(method, route, str(status)).inc()
+            self._metrics.api_seconds.labels(route).observe(time.perf_counter() - started)
+
+
+def _route(scope: Scope) -> str:
+    """Return the route's template: never the path, whose values are without end."""
+    return getattr(scope.get("route"), "path", "") or "unknown"

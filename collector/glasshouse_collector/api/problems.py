@@ -1,0 +1,84 @@
+"""Errors as the API tells them: RFC 9457 problem details, never a traceback."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemDetails(BaseModel):
+    """An error, as RFC 9457 shapes it."""
+
+    type: str = Field(
+        default="about:blank", description="What kind of problem; about:blank: as the status says."
+    )
+    title: str = Field(description="The status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What was wrong, and what would be right.")
+    id: str | None = Field(default=None, description="Of an unexpected error: what to look for in the log.")
+
+
+class Problem(HTTPException):
+    """An answer that is an error; `detail` is one line for a person."""
+
+    def __init__(
+        self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any
+    ) -> None:
+        super().__init__(status_code=status, detail=detail, headers=dict(headers or {}))
+        self.extra = extra
+
+
+def answers(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Describe problems a route may answer with, for its OpenAPI documentation."""
+    return {
+        int(status): {
+            "model": ProblemDetails,
+            "description": status.description or status.phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+        }
+        for status in statuses
+    }
+
+
+def problem_response(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, **extra: Any
+) -> JSONResponse:
+    """Return a problem as a response."""
+    try:
+        title = HTTPStatus(status).phrase
+    except ValueError:
+        title = "Error"
+    content = {"type": "about:blank", "title": title, "status": status, "detail": detail, **extra}
+    return JSONResponse(content, status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Make `app` answer every foreseen error with a problem."""
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  (registered for it alone)
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
+        detail = f"there is nothing at {request.url.path}; what there is stands in /docs"
+    extra = error.extra if isinstance(error, Problem) else {}
+    return problem_response(error.status_code, detail, error.headers, **extra)
+
+
+def _invalid_request(request: Request, error: Exception) -> JSONResponse:
+    del request
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
+    return problem_response(HTTPStatus.BAD_REQUEST, "; ".join(_wrong_fields(error.errors())))
+
+
+def _wrong_fields(errors: Sequence[Any]) -> list[str]:
+    return [f"{'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}" for wrong in errors]
