@@ -1,0 +1,224 @@
+"""What a user sets: by command line, `GLASSHOUSE_…` variables, and a YAML file, in that order."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import yaml
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
+
+from glasshouse_collector.core.components import ComponentConfig
+from glasshouse_collector.core.errors import ConfigurationError
+from glasshouse_collector.core.registry import Group, configure, describe
+
+MASK = "**********"
+_DEFAULT_PROCESSORS: list[dict[str, dict[str, Any]]] = [{"limit": {}}, {"redact": {}}]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JournalSection(_Section):
+    """The durable queue."""
+
+    durability: Literal["fsync", "os"] = Field(
+        "fsync", description="fsync: acknowledged data survives a power cut; os: it survives a crash of ours"
+    )
+    max_bytes: ByteSize = Field(
+        ByteSize(8 << 30), ge=1 << 20, description="when full, senders are told to wait"
+    )
+    segment_bytes: ByteSize = Field(
+        ByteSize(128 << 20), ge=1 << 16, description="size of one file of the journal"
+    )
+
+
+class Retention(_Section):
+    """How long records stay, by signal; unset means for ever. Written as `30d`, `12h`, or ISO 8601."""
+
+    traces: timedelta | None = None
+    logs: timedelta | None = None
+    metrics: timedelta | None = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        units = {"h": "hours", "d": "days", "w": "weeks"}
+        if isinstance(value, str) and value[:-1].isdigit() and value[-1] in units:
+            return timedelta(**{units[value[-1]]: int(value[:-1])})
+        return value
+
+    @field_validator("*")
+    @classmethod
+    def _at_least_an_hour(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < timedelta(hours=1):
+            raise ValueError("at least one hour, for example 12h, 30d or 8w")
+        return value
+
+
+class StorageSection(_Section):
+    """Where records are kept."""
+
+    dsn: str | None = Field(
+        None, description="clickhouse://user:password@host:8123/database; unset: embedded, in the data folder"
+    )
+    cluster: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_\-]*$", description="ClickHouse cluster")
+    retention: Retention = Retention()
+
+    @field_validator("dsn")
+    @classmethod
+    def _known_scheme(cls, dsn: str | None) -> str | None:
+        schemes = ("chdb", "clickhouse", "clickhouses", "http", "https")
+        if dsn is not None and urlsplit(dsn).scheme not in schemes:
+            raise ValueError("should be like clickhouse://user:password@host:8123/database or chdb:///folder")
+        return dsn
+
+
+class BatchingSection(_Section):
+    """How much is delivered at once."""
+
+    max_records: int = Field(65_536, ge=1, description="records of one run")
+    max_bytes: ByteSize = Field(ByteSize(32 << 20), ge=1 << 10, description="OTLP bytes of one run")
+    linger_seconds: float = Field(0.4, ge=0, le=60, description="how long a run waits to grow")
+
+
+class ApiSection(_Section):
+    """Limits of the query API."""
+
+    query_seconds: float = Field(30, gt=0, description="time of one query")
+    query_rows: int = Field(100_000, ge=1, description="rows of one answer")
+    query_memory: ByteSize = Field(ByteSize(2 << 30), ge=1 << 20, description="memory of one query")
+
+
+class Settings(BaseSettings):
+    """Every setting of `glasshouse serve`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GLASSHOUSE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        yaml_file_encoding="utf-8",
+    )
+
+    data_dir: Path = Field(Path("glasshouse-data"), description="where everything is kept")
+    host: str = Field("127.0.0.1", description="address that everything listens on")
+    grpc_port: int = Field(4317, ge=0, le=65535, description="OTLP/gRPC; 0: any free port")
+    http_port: int = Field(4318, ge=0, le=65535, description="OTLP/HTTP; 0: any free port")
+    port: int = Field(8000, ge=0, le=65535, description="API and /metrics; 0: any free port")
+    auth_token: SecretStr | None = Field(None, description="where set, senders and askers must send it")
+    max_request_bytes: ByteSize = Field(
+        ByteSize(64 << 20), ge=1 << 10, description="size of one request, before and after decompression"
+    )
+    shutdown_seconds: float = Field(10, ge=0, description="time to finish what was accepted")
+    self_watch: bool = Field(True, description="keep the collector's own telemetry, as project _self")
+    journal: JournalSection = JournalSection()
+    storage: StorageSection = StorageSection()
+    batching: BatchingSection = BatchingSection()
+    api: ApiSection = ApiSection()
+    receivers: dict[str, dict[str, Any]] = Field({"otlp_grpc": {}, "otlp_http": {}}, description="by name")
+    processors: list[dict[str, dict[str, Any]]] = Field(
+        _DEFAULT_PROCESSORS, description="one name each, in the order they run"
+    )
+    exporters: dict[str, dict[str, Any]] = Field({"clickhouse": {}}, description="by name")
+    extensions: dict[str, dict[str, Any]] = Field({}, description="by name")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the command line win over the environment, and that over the file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+
+    @field_validator("processors")
+    @classmethod
+    def _one_name_each(cls, processors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if any(len(processor) != 1 for processor in processors):
+            raise ValueError(
+                "each should be one name with its settings, for example - limit: {max_attributes: 64}"
+            )
+        return processors
+
+    @property
+    def dsn(self) -> str:
+        """The store's address, the embedded one included."""
+        return self.storage.dsn or f"chdb://{(self.data_dir / 'store').resolve()}"
+
+    def written(self) -> list[tuple[Group, str, dict[str, Any]]]:
+        """Return what is written for each component, the service's own addresses filled in."""
+        at = {"host": self.host, "max_request_bytes": int(self.max_request_bytes)}
+        known = {"otlp_grpc": at | {"port": self.grpc_port}, "otlp_http": at | {"port": self.http_port}}
+        written: list[tuple[Group, str, dict[str, Any]]] = [
+            ("receivers", name, known.get(name, {}) | config) for name, config in self.receivers.items()
+        ]
+        for processor in self.processors:
+            written += [("processors", name, config) for name, config in processor.items()]
+        written += [("exporters", name, config) for name, config in self.exporters.items()]
+        return written + [("extensions", name, config) for name, config in self.extensions.items()]
+
+
+def load(config: Path | None, overrides: dict[str, Any]) -> Settings:
+    """Read the settings and each component's; `ConfigurationError` names what is wrong, a line each.
+
+    `overrides` are the command line's, nested as the settings are; None means not given.
+    """
+    path = config or (Path(os.environ["GLASSHOUSE_CONFIG"]) if "GLASSHOUSE_CONFIG" in os.environ else None)
+    if path is not None and not path.is_file():
+        raise ConfigurationError(f"--config: there is no file {path}")
+
+    class _FromFile(Settings):
+        model_config = SettingsConfigDict(yaml_file=path)
+
+    try:
+        settings = _FromFile(**_given(overrides))
+    except ValidationError as invalid:
+        raise ConfigurationError(describe(invalid)) from None
+    except (SettingsError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as unreadable:
+        raise ConfigurationError(f"{path or 'environment'}: {' '.join(str(unreadable).split())}") from None
+    for group, name, written in settings.written():
+        configure(group, name, written)
+    return settings
+
+
+def _given(overrides: dict[str, Any]) -> dict[str, Any]:
+    nested = {key: _given(value) if isinstance(value, dict) else value for key, value in overrides.items()}
+    return {key: value for key, value in nested.items() if value is not None and value != {}}
+
+
+def effective(settings: Settings) -> str:
+    """Return the settings in force as YAML, every component's defaults filled in, secrets masked."""
+    shown = settings.model_dump(mode="json", exclude={"receivers", "processors", "exporters", "extensions"})
+    shown["storage"]["dsn"] = without_password(settings.dsn)
+    groups: dict[str, Any] = {"receivers": {}, "processors": [], "exporters": {}, "extensions": {}}
+    for group, name, written in settings.written():
+        config: ComponentConfig = configure(group, name, written)
+        dumped = config.model_dump(mode="json")
+        if group == "processors":
+            groups[group].append({name: dumped})
+        else:
+            groups[group][name] = dumped
+    return yaml.safe_dump(shown | groups, sort_keys=False, allow_unicode=True)
+
+
+def without_password(dsn: str) -> str:
+    """Return the address with its password masked."""
+    parts = urlsplit(dsn)
+    if not parts.password:
+        return dsn
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{MASK}@{host}"))

@@ -1,0 +1,77 @@
+"""Forms the batches of a run: decodes its frames and adds the columns of our own."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from glasshouse_collector.codec import Codec, Decoded
+from glasshouse_collector.core.batch import Batch, Frame, Origin, RequestKind, Run, Signal
+from glasshouse_collector.core.errors import Undecodable
+from glasshouse_collector.core.schema import TABLE_COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class Formed:
+    """The batches of a run, in a fixed order, and the frames that no decoder could read."""
+
+    batches: Sequence[Batch]
+    undecodable: Sequence[tuple[Frame, Undecodable]]
+
+
+def form(codec: Codec, run: Run) -> Formed:
+    """Decode a run, one native call a request kind.
+
+    The same run gives the same batches, row for row, each time: a row's number is its place among
+    the rows of its signal in the run, whatever processors do to the batch afterwards.
+    """
+    batches: list[Batch] = []
+    undecodable: list[tuple[Frame, Undecodable]] = []
+    for kind in RequestKind:
+        frames = [frame for frame in run.frames if frame.kind is kind]
+        if not frames:
+            continue
+        try:
+            decoded = codec.decode(kind, [frame.payload for frame in frames])
+        except Undecodable:
+            frames, refused = _readable(codec, frames)
+            undecodable += refused
+            decoded = codec.decode(kind, [frame.payload for frame in frames])
+        batches += _batches(decoded, [frame.project for frame in frames], run.origin)
+    return Formed(batches, undecodable)
+
+
+def _readable(codec: Codec, frames: Sequence[Frame]) -> tuple[list[Frame], list[tuple[Frame, Undecodable]]]:
+    """Tell the frames that decode from those that do not: a door with another decoder let them in."""
+    readable: list[Frame] = []
+    refused: list[tuple[Frame, Undecodable]] = []
+    for frame in frames:
+        try:
+            codec.decode(frame.kind, [frame.payload])
+        except Undecodable as reason:
+            refused.append((frame, reason))
+        else:
+            readable.append(frame)
+    return readable, refused
+
+
+def _batches(decoded: dict[Signal, Decoded], projects: Sequence[str], origin: Origin) -> Iterator[Batch]:
+    for signal in Signal:
+        if signal in decoded and decoded[signal].records.num_rows:
+            yield Batch(signal, _with_ours(signal, decoded[signal], projects, origin), origin)
+
+
+def _with_ours(signal: Signal, decoded: Decoded, projects: Sequence[str], origin: Origin) -> pa.RecordBatch:
+    rows = decoded.records.num_rows
+    names, of_request = np.unique(np.asarray(projects, dtype=object), return_inverse=True)
+    project = pa.DictionaryArray.from_arrays(
+        pa.array(np.repeat(of_request.astype(np.int32), decoded.rows_of)), pa.array(names, pa.string())
+    )
+    batch_id = pa.DictionaryArray.from_arrays(
+        pa.array(np.zeros(rows, dtype=np.int32)), pa.array([origin.batch_id])
+    )
+    row = pa.array(np.arange(rows, dtype=np.uint32))
+    return pa.RecordBatch.from_arrays(
+        [*decoded.records.columns, project, batch_id, row], schema=TABLE_COLUMNS[signal]
+    )

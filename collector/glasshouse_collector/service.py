@@ -1,0 +1,236 @@
+"""Wires the collector together, starts it in the order of its arrows, and stops it in reverse."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glasshouse_collector.api import ApiConfig, ApiServer, create_app
+from glasshouse_collector.codec import Codec, best_codec
+from glasshouse_collector.config import Settings
+from glasshouse_collector.core.access import Authenticator, OpenAccess, TokenAccess
+from glasshouse_collector.core.clock import SystemClock
+from glasshouse_collector.core.components import Door, Services
+from glasshouse_collector.core.errors import ConfigurationError, Retryable
+from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.core.registry import build
+from glasshouse_collector.core.status import Status
+from glasshouse_collector.journal import DeadLetters, Journal, JournalSettings
+from glasshouse_collector.pipeline.pipeline import Batching, Pipeline, PipelineSettings
+from glasshouse_collector.receivers.door import JournalDoor
+from glasshouse_collector.selfwatch import SelfWatch
+from glasshouse_collector.store import Store, StoreSettings
+
+log = logging.getLogger(__name__)
+
+ENDPOINTS_FILE = "endpoints.json"
+_STORE_AGAIN_SECONDS = 2.0
+
+
+class Collector:
+    """One collector: doors, journal, pipelines, store and API in one process.
+
+    `start` returns when everything listens and, where the store can be reached, is ready. A store
+    that cannot be reached holds up only what needs it: requests are accepted meanwhile. `stop`
+    takes no more in, keeps what was accepted, and is safe to call at any point after construction.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self.metrics = Metrics()
+        self.status = Status()
+        self.services = Services()
+        self.endpoints: dict[str, str] = {}
+        self.codec: Codec = best_codec()
+        self._stopping = asyncio.Event()
+        self._failure: ConfigurationError | None = None
+        self._undo = contextlib.AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start everything; `ConfigurationError` says what the user has to change."""
+        self._provide()
+        try:
+            journal = await asyncio.to_thread(self._open_journal)
+            self._undo.push_async_callback(journal.close)
+            door = JournalDoor(self.codec, journal, self.metrics, self._clock)
+            self.services.provide(Door, door)  # type: ignore[type-abstract]
+            await self._start_store()
+            watch = await self._start_selfwatch(door)
+            self._start_pipelines(journal)
+            await self._start_api(watch)
+            await self._start_receivers(door)
+        except BaseException:
+            await self.stop()
+            raise
+        self._write_endpoints()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; raises what the configuration turns out to lack on the way."""
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self._stopping.set)
+        await self._stopping.wait()
+        await self.stop()
+        if self._failure is not None:
+            raise self._failure
+
+    async def stop(self) -> None:
+        """Accept no more, finish what was accepted, close."""
+        (self._settings.data_dir / ENDPOINTS_FILE).unlink(missing_ok=True)
+        await self._undo.aclose()
+
+    def _provide(self) -> None:
+        token = self._settings.auth_token
+        access = TokenAccess(token.get_secret_value()) if token else OpenAccess()
+        self.services.provide(Metrics, self.metrics)
+        self.services.provide(Status, self.status)
+        self.services.provide(Authenticator, access)  # type: ignore[type-abstract]
+        self.services.provide(Codec, self.codec)  # type: ignore[type-abstract]
+        self.metrics.codec_info.labels(self.codec.name).set(1)
+
+    def _open_journal(self) -> Journal:
+        folder = self._settings.data_dir
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(f"data_dir: {folder} cannot be made: {error.strerror}") from None
+        written = self._settings.journal
+        settings = JournalSettings(
+            directory=folder / "journal",
+            durability=written.durability,
+            max_bytes=int(written.max_bytes),
+            segment_bytes=int(written.segment_bytes),
+        )
+        return Journal.open(settings, self.metrics, self._clock)
+
+    async def _start_store(self) -> None:
+        self.status.set("store", ready=False, detail="not connected yet")
+        try:
+            await asyncio.to_thread(self._connect_store)
+        except Retryable as reason:
+            log.warning("%s; requests are accepted meanwhile", reason)
+            self.status.set("store", ready=False, detail=str(reason))
+            waiting = asyncio.create_task(self._store_later(), name="store")
+            self._undo.push_async_callback(_cancelled, waiting)
+        self._undo.push_async_callback(self._close_store)
+
+    def _connect_store(self) -> None:
+        storage = self._settings.storage
+        retention = {name: span for name, span in storage.retention if span is not None}
+        store = Store.open(
+            StoreSettings(dsn=self._settings.dsn, cluster=storage.cluster, retention=retention)
+        )
+        try:
+            store.migrate()
+        except BaseException:
+            store.close()
+            raise
+        self.services.provide(Store, store)
+        self.status.set("store", ready=True)
+
+    async def _store_later(self) -> None:
+        while True:
+            await asyncio.sleep(_STORE_AGAIN_SECONDS)
+            try:
+                return await asyncio.to_thread(self._connect_store)
+            except Retryable as reason:
+                self.status.set("store", ready=False, detail=str(reason))
+            except ConfigurationError as failure:
+                self._failure = failure
+                return self._stopping.set()
+
+    async def _close_store(self) -> None:
+        with contextlib.suppress(LookupError):
+            await asyncio.to_thread(self.services.get(Store).close)
+
+    async def _start_selfwatch(self, door: Door) -> SelfWatch | None:
+        if not self._settings.self_watch:
+            return None
+        watch = SelfWatch.start(door, asyncio.get_running_loop())
+        self._undo.push_async_callback(asyncio.to_thread, watch.stop)
+        return watch
+
+    def _start_pipelines(self, journal: Journal) -> None:
+        dead_letters = DeadLetters(self._settings.data_dir / "dead-letters")
+        processors = self._build("processors")
+        for name, exporter in self._build("exporters"):
+            pipeline = Pipeline(
+                exporter,
+                PipelineSettings(
+                    name=name,
+                    codec=self.codec,
+                    processors=[processor for _, processor in processors],
+                    consumer=journal.consumer(name),
+                    dead_letters=dead_letters,
+                    batching=self._batching(),
+                    metrics=self.metrics,
+                    status=self.status,
+                    clock=self._clock,
+                ),
+            )
+            pipeline.start()
+            self._undo.push_async_callback(pipeline.stop, self._settings.shutdown_seconds)
+
+    def _batching(self) -> Batching:
+        written = self._settings.batching
+        return Batching(written.max_records, int(written.max_bytes), written.linger_seconds)
+
+    async def _start_api(self, watch: SelfWatch | None) -> None:
+        extensions = self._build("extensions")
+        for _, extension in extensions:
+            self._undo.push_async_callback(extension.stop)
+            await extension.start(self.services)
+        limits = self._settings.api
+        config = ApiConfig(
+            host=self._settings.host,
+            port=self._settings.port,
+            query_seconds=limits.query_seconds,
+            query_rows=limits.query_rows,
+            query_memory=int(limits.query_memory),
+        )
+        routes = [extension.routes for _, extension in extensions if extension.routes is not None]
+        app = create_app(self.services, config, extensions_routes=routes)
+        if watch is not None:
+            watch.instrument(app)
+        server = ApiServer(app, config)
+        self._undo.push_async_callback(server.stop)
+        await server.start()
+        self.endpoints["api"] = _address(self._settings.host, server.bound_port)
+
+    async def _start_receivers(self, door: Door) -> None:
+        for name, receiver in self._build("receivers"):
+            self._undo.push_async_callback(receiver.stop)
+            await receiver.start(door)
+            port = getattr(receiver, "bound_port", None)
+            if port is not None:
+                self.endpoints[name.removeprefix("otlp_")] = _address(self._settings.host, port)
+            self.status.set(name, ready=True)
+
+    def _build(self, wanted: str) -> Sequence[tuple[str, Any]]:
+        return [
+            (name, build(group, name, written, self.services))
+            for group, name, written in self._settings.written()
+            if group == wanted
+        ]
+
+    def _write_endpoints(self) -> None:
+        """Leave the addresses where programs find them, for ports that were chosen by the system."""
+        path = Path(self._settings.data_dir) / ENDPOINTS_FILE
+        unfinished = path.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(self.endpoints) + "\n")
+        unfinished.replace(path)
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
