@@ -1,0 +1,82 @@
+"""The door every receiver hands its requests to: check, keep in the journal, count."""
+
+import asyncio
+from typing import NamedTuple, Protocol
+
+from prometheus_client import Counter
+
+from glasshouse_collector.codec import Codec
+from glasshouse_collector.core.batch import Frame, RequestKind
+from glasshouse_collector.core.clock import Clock
+from glasshouse_collector.core.components import Accepted
+from glasshouse_collector.core.metrics import Metrics
+
+LARGE_PAYLOAD = 256 * 1024
+"""Bytes from which a request is checked in a thread, so that it does not hold up the others."""
+
+_RECORD_NAMES = {
+    RequestKind.TRACES: "span",
+    RequestKind.LOGS: "log record",
+    RequestKind.METRICS: "data point",
+}
+
+
+class Appends(Protocol):
+    """What the door needs of the journal."""
+
+    async def append(self, frame: Frame) -> None:
+        """Return once the frame is on disk; raises `Backpressure`."""
+
+
+class _Counters(NamedTuple):
+    records: Counter
+    requests: Counter
+    payload_bytes: Counter
+
+
+class JournalDoor:
+    """A `Door` onto the journal: what `accept` returned for has been fsynced."""
+
+    def __init__(self, codec: Codec, journal: Appends, metrics: Metrics, clock: Clock) -> None:
+        self._codec = codec
+        self._journal = journal
+        self._metrics = metrics
+        self._clock = clock
+        self._counters: dict[tuple[RequestKind, str, str], _Counters] = {}
+
+    async def accept(self, kind: RequestKind, payload: bytes, project: str, *, transport: str) -> Accepted:
+        """Check `payload` and put it on disk; raises `Undecodable`, `Backpressure`.
+
+        A request without one acceptable record is answered, and leaves nothing in the journal.
+        """
+        if len(payload) < LARGE_PAYLOAD:
+            checked = self._codec.check(kind, payload)
+        else:
+            checked = await asyncio.to_thread(self._codec.check, kind, payload)
+        if checked.accepted:
+            frame = Frame(kind, project, checked.accepted, self._clock.time_ns(), payload)
+            await self._journal.append(frame)
+        self._count(kind, project, transport, checked.accepted, len(payload))
+        if not checked.rejected:
+            return Accepted(checked.accepted)
+        self._metrics.rejected_records.labels(kind, "invalid_id").inc(checked.rejected)
+        return Accepted(checked.accepted, checked.rejected, _why_rejected(kind, checked.rejected))
+
+    def _count(self, kind: RequestKind, project: str, transport: str, records: int, size: int) -> None:
+        counters = self._counters.get((kind, project, transport))
+        if counters is None:
+            counters = self._counters[kind, project, transport] = _Counters(
+                self._metrics.received_records.labels(kind, project, transport),
+                self._metrics.received_requests.labels(kind, transport),
+                self._metrics.received_bytes.labels(kind, transport),
+            )
+        counters.requests.inc()
+        if records:
+            counters.records.inc(records)
+            counters.payload_bytes.inc(size)
+
+
+def _why_rejected(kind: RequestKind, count: int) -> str:
+    name = _RECORD_NAMES[kind]
+    plural = "s" if count > 1 else ""
+    return f"{count} {name}{plural} refused: a trace id has 16 bytes and a span id 8, not all zero"
