@@ -84,7 +84,7 @@ def _banner(settings: Settings, collector: Collector) -> str:
         f"  data        {settings.data_dir.resolve()}",
         f"  store       {without_password(settings.dsn)}",
         f"  decoder     {collector.codec.name}",
-        f"  access      {'by key (auth_token)' if settings.auth_token else 'open to whoever reaches ' + settings.host}",
+        f"  access      {_access(settings)}",
     ]
     if collector.codec.name == "python":
         lines += [
@@ -95,11 +95,16 @@ def _banner(settings: Settings, collector: Collector) -> str:
         lines += [
             "",
             "  Send from any OpenTelemetry SDK:",
-            f"    OTEL_EXPORTER_OTLP_ENDPOINT=http://{at['http']} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf your-program",
+            f"    OTEL_EXPORTER_OTLP_ENDPOINT=http://{at['http']}",
+            "    OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
             "  or replay a file:",
             f"    glasshouse send --protocol http --endpoint http://{at['http']} traces.jsonl",
         ]
     return "\n".join([*lines, ""])
+
+
+def _access(settings: Settings) -> str:
+    return "by key (auth_token)" if settings.auth_token else f"open to whoever reaches {settings.host}"
 
 
 @click.command()
@@ -135,7 +140,7 @@ def migrate(config: Path | None, data_dir: Path | None, clickhouse: str | None) 
 
 @click.group()
 def store() -> None:
-    """The store itself."""
+    """Offer or inspect the store itself."""
 
 
 @store.command("serve")
@@ -154,7 +159,7 @@ def store_serve(config: Path | None, data_dir: Path | None, host: str, port: int
 
 @click.group()
 def dlq() -> None:
-    """Dead letters: batches that an exporter refused for good."""
+    """See and replay dead letters: batches that an exporter refused for good."""
 
 
 def _letters(config: Path | None, data_dir: Path | None) -> DeadLetters:

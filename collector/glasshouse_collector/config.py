@@ -16,7 +16,6 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from glasshouse_collector.core.components import ComponentConfig
 from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_collector.core.registry import Group, configure, describe
 
@@ -206,8 +205,7 @@ def effective(settings: Settings) -> str:
     shown["storage"]["dsn"] = without_password(settings.dsn)
     groups: dict[str, Any] = {"receivers": {}, "processors": [], "exporters": {}, "extensions": {}}
     for group, name, written in settings.written():
-        config: ComponentConfig = configure(group, name, written)
-        dumped = config.model_dump(mode="json")
+        dumped = configure(group, name, written).model_dump(mode="json")
         if group == "processors":
             groups[group].append({name: dumped})
         else:

@@ -156,8 +156,7 @@ class Pipeline:
             except Permanent as reason:
                 self._refused(batch, reason)
                 return True
-            except Exception as reason:
-                # What nobody foresaw is tried again too: the journal still holds it, and a drop would be final.
+            except Exception as reason:  # noqa: BLE001  (the journal still holds it; a drop would be final)
                 if pause == _FIRST_PAUSE or not isinstance(reason, Retryable):
                     log.warning("%s: delivery of %s failed, trying again: %s", name, batch.signal, reason)
                 metrics.export_failures.labels(name, batch.signal).inc()
