@@ -37,6 +37,11 @@ serve: setup
 test: setup
 	$(BIN)/pytest -n 2 -m "not languages"
 
+# Kills the collector again and again, and counts what arrived.
+chaos: setup
+	$(BIN)/python tests/chaos/chaos.py --kills 200 --store embedded
+	$(BIN)/python tests/chaos/chaos.py --kills 60 --store http
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

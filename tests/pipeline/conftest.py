@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from glasshouse_collector.core.batch import Batch, Origin, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.metrics import Metrics

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from glasshouse_collector.core.batch import Batch, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import ConfigurationError
@@ -93,14 +94,18 @@ def test_limit_cuts_log_bodies(batch: Make, services: Services) -> None:
 )  # fmt: skip
 def test_redact_hides_values_by_key(key: str, batch: Make, services: Services) -> None:
     """An attribute whose key names a secret shows none, in spans, events and resources."""
-    made = batch({"SpanAttributes": {key: "s3cr3t", "http.route": "/a"}, "ResourceAttributes": {key: "s3cr3t"}})
+    made = batch(
+        {"SpanAttributes": {key: "s3cr3t", "http.route": "/a"}, "ResourceAttributes": {key: "s3cr3t"}}
+    )
     redacted = _run("redact", {}, made, services)
     assert _attributes(redacted) == {key: "[redacted]", "http.route": "/a"}
     assert _attributes(redacted, "ResourceAttributes") == {key: "[redacted]"}
     assert _count(services, "redacted_values", signal="traces", rule="key") == 2
 
 
-@pytest.mark.parametrize("key", ["gen_ai.usage.input_tokens", "token_count", "tokens", "author", "passwords.count"])
+@pytest.mark.parametrize(
+    "key", ["gen_ai.usage.input_tokens", "token_count", "tokens", "author", "passwords.count"]
+)
 def test_redact_leaves_keys_that_only_sound_like_secrets(key: str, batch: Make, services: Services) -> None:
     """Token counts are no tokens."""
     assert _attributes(_run("redact", {}, batch({"SpanAttributes": {key: "12"}}), services)) == {key: "12"}
@@ -125,7 +130,9 @@ def test_redact_hides_what_looks_like_a_secret(text: str, left: str, batch: Make
     assert bodies == [f"line {i}" for i in range(3000)] + [left]
 
 
-@pytest.mark.parametrize("text", ["4111 1111 1111 1112", "1674981768697000000", "user bob@example.com", "tokens: 12"])
+@pytest.mark.parametrize(
+    "text", ["4111 1111 1111 1112", "1674981768697000000", "user bob@example.com", "tokens: 12"]
+)
 def test_redact_leaves_what_is_no_secret(text: str, batch: Make, services: Services) -> None:
     """A number that fails the Luhn check is no card, and e-mail addresses stay unless asked for."""
     made = batch({"SpanAttributes": {"k": text}})
@@ -149,7 +156,10 @@ def test_redact_refuses_a_pattern_that_is_none(services: Services) -> None:
 def test_resource_adds_sets_and_renames(batch: Make, services: Services) -> None:
     """`add` gives way to what is there, `set` does not, and a renamed attribute takes its new key's place."""
     made = batch(
-        {"ServiceName": "a", "ResourceAttributes": {"service.name": "a", "env": "dev", "old": "1", "new": "0"}},
+        {
+            "ServiceName": "a",
+            "ResourceAttributes": {"service.name": "a", "env": "dev", "old": "1", "new": "0"},
+        },
         {"ServiceName": "", "ResourceAttributes": {}},
     )
     config = {"add": {"env": "prod"}, "set": {"region": "eu"}, "rename": {"old": "new"}}
