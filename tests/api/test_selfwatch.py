@@ -69,12 +69,12 @@ class KeepingDoor:
 @contextlib.asynccontextmanager
 async def watching(metrics: Metrics | None = None) -> AsyncIterator[tuple[SelfWatch, KeepingDoor]]:
     """Watch, and stop with everything delivered."""
-    watch, door = SelfWatch(metrics or Metrics()), KeepingDoor()
-    watch.start(door, asyncio.get_running_loop())
+    door = KeepingDoor()
+    watch = SelfWatch.start(door, asyncio.get_running_loop(), metrics)
     try:
         yield watch, door
     finally:
-        await watch.stop()
+        await asyncio.to_thread(watch.stop)
 
 
 def attributes(pairs: Iterable[KeyValue]) -> dict[str, str]:
@@ -196,12 +196,12 @@ def test_a_door_that_hangs_does_not_hold_up_the_stop() -> None:
 
     async def scenario() -> None:
         metrics = Metrics()
-        watch, door = SelfWatch(metrics), KeepingDoor()
-        watch.start(door, asyncio.get_running_loop())
+        door = KeepingDoor()
+        watch = SelfWatch.start(door, asyncio.get_running_loop(), metrics)
         door.opened.clear()
         log.warning("unheard")
-        await watch.stop(deadline_seconds=0.2)
-        await watch.stop()
+        await asyncio.to_thread(watch.stop, deadline_seconds=0.2)
+        await asyncio.to_thread(watch.stop)
         assert door.requests == []
         async with asyncio.timeout(5):
             while dropped(metrics, "logs", "stopped") != 1:  # noqa: ASYNC110  (a counter has no event)
@@ -241,12 +241,12 @@ def test_metrics_arrive_again_and_again() -> None:
     """The metrics are read at their interval, not only at the stop."""
 
     async def scenario() -> None:
-        watch, door = SelfWatch(Metrics(), metrics_seconds=0.01), KeepingDoor()
-        watch.start(door, asyncio.get_running_loop())
+        door = KeepingDoor()
+        watch = SelfWatch.start(door, asyncio.get_running_loop(), Metrics(), metrics_seconds=0.01)
         async with asyncio.timeout(10):
             while len(door.requests) < 2:  # noqa: ASYNC110  (a list has no event)
                 await asyncio.sleep(0.01)
-        await watch.stop()
+        await asyncio.to_thread(watch.stop)
 
     asyncio.run(scenario())
 
@@ -274,11 +274,6 @@ def test_the_environment_can_switch_it_off(monkeypatch: pytest.MonkeyPatch) -> N
         assert door.requests == []
 
     asyncio.run(scenario())
-
-
-def test_stop_without_start_is_safe() -> None:
-    """A collector that failed to start can stop its watch."""
-    asyncio.run(SelfWatch(Metrics()).stop())
 
 
 def test_one_line_of_code_logs_ten_records_a_minute() -> None:

@@ -8,18 +8,16 @@ the journal has no room for is dropped and counted (`glasshouse_self_dropped`).
 """
 
 import asyncio
-import contextlib
 import logging
 import os
-import time
+import threading
 import uuid
 from importlib.metadata import version
+from typing import Self
 
 from fastapi import FastAPI
-from opentelemetry import context, trace
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry import trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
@@ -27,49 +25,64 @@ from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVI
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import Door
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.selfwatch.delivery import Delivery, SelfLogExporter, SelfSpanExporter
 from glasshouse_collector.selfwatch.logs import LEVELS, SelfLogHandler
-from glasshouse_collector.selfwatch.metrics import read_registry
+from glasshouse_collector.selfwatch.reader import MetricsReader
 from glasshouse_collector.selfwatch.sampling import Unsuppressed
 
 METRICS_SECONDS = 30.0
 _PROBES = "/health$,/ready$,/live$,/metrics$"  # asked every few seconds, and never of interest
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class SelfWatch:
     """Watches one collector, from `start` to `stop`.
 
     `OTEL_SDK_DISABLED`, `OTEL_TRACES_SAMPLER`, `OTEL_RESOURCE_ATTRIBUTES` and the SDK's batching
-    variables apply as they do to any application. `stop` is safe without `start`, and repeatedly.
+    variables apply as they do to any application.
     """
 
-    def __init__(self, metrics: Metrics, *, metrics_seconds: float = METRICS_SECONDS) -> None:
-        self._metrics = metrics
-        self._metrics_seconds = metrics_seconds
-        self._started_ns = time.time_ns()
-        self._disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-        self._resource = Resource.create(
+    def __init__(self, delivery: Delivery, metrics: Metrics, metrics_seconds: float) -> None:
+        resource = Resource.create(
             {
                 SERVICE_NAME: "glasshouse-collector",
                 SERVICE_VERSION: version("glasshouse"),
                 SERVICE_INSTANCE_ID: str(uuid.uuid4()),
             }
         )
-        self._spans = TracerProvider(resource=self._resource, shutdown_on_exit=False)
+        self._delivery = delivery
+        self._spans = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._spans.sampler = Unsuppressed(self._spans.sampler)  # around the one the environment chose
-        self._logs = LoggerProvider(self._resource, shutdown_on_exit=False)
+        self._logs = LoggerProvider(resource, shutdown_on_exit=False)
+        self._reader = MetricsReader(metrics.registry, resource, delivery, metrics_seconds)
         self._handlers: dict[str, SelfLogHandler] = {}
-        self._delivery: Delivery | None = None
-        self._reading: asyncio.Task[None] | None = None
+
+    @classmethod
+    def start(
+        cls,
+        door: Door,
+        loop: asyncio.AbstractEventLoop,
+        metrics: Metrics | None = None,
+        *,
+        metrics_seconds: float = METRICS_SECONDS,
+    ) -> Self:
+        """Begin to hand telemetry to `door`, which belongs to `loop`.
+
+        `metrics` are the collector's own; they are stored every `metrics_seconds`, and count what
+        had to be dropped.
+        """
+        metrics = metrics or Metrics()
+        watch = cls(Delivery(door, loop, metrics), metrics, metrics_seconds)
+        if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true":
+            watch._begin()
+        return watch
 
     @property
     def tracer(self) -> trace.Tracer:
-        """Makes spans of the collector; they go nowhere before `start`."""
+        """Makes spans of the collector."""
         return self._spans.get_tracer("glasshouse_collector", version("glasshouse"))
 
     def instrument(self, app: FastAPI) -> None:
@@ -84,60 +97,30 @@ class SelfWatch:
             exclude_spans=["receive", "send"],
         )
 
-    def start(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to hand telemetry to `door`, whose loop is `loop`; call it from that loop."""
-        if self._disabled or self._delivery is not None:
-            return
-        self._delivery = delivery = Delivery(door, loop, self._metrics)
-        self._spans.add_span_processor(BatchSpanProcessor(SelfSpanExporter(delivery)))
-        self._logs.add_log_record_processor(BatchLogRecordProcessor(SelfLogExporter(delivery)))
-        for name, level in LEVELS.items():
-            self._handlers[name] = handler = SelfLogHandler(self._logs, level)
-            logging.getLogger(name).addHandler(handler)
-        # A context of its own: whatever span starts the collector is no parent of this.
-        self._reading = loop.create_task(self._read_metrics(delivery), name="selfwatch")
+    def stop(self, deadline_seconds: float = 5.0) -> None:
+        """Deliver what is queued; what is left at the deadline is dropped and counted.
 
-    async def stop(self, deadline_seconds: float = 5.0) -> None:
-        """Deliver what is queued, within the deadline; what is left then is dropped and counted."""
-        delivery, self._delivery = self._delivery, None
+        Blocks, so it is called from another thread than the loop's. May be called repeatedly.
+        """
         for name, handler in self._handlers.items():
             logging.getLogger(name).removeHandler(handler)
         self._handlers.clear()
-        if delivery is None:
-            return
-        if self._reading is not None:
-            self._reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reading
-        flushing = asyncio.create_task(asyncio.to_thread(self._shutdown))
-        try:
-            async with asyncio.timeout(deadline_seconds):
-                await self._deliver_metrics(delivery)
-                await asyncio.shield(flushing)
-        except TimeoutError:
-            _log.warning("the collector's own telemetry was not all stored within %s s", deadline_seconds)
-        finally:
-            delivery.close()
+        flushing = threading.Thread(target=self._flush, name="selfwatch-flush", daemon=True)
+        flushing.start()
+        flushing.join(deadline_seconds)
+        if flushing.is_alive():
+            log.warning("the collector's own telemetry was not all stored within %s s", deadline_seconds)
+        self._delivery.close()
 
-    def _shutdown(self) -> None:
+    def _begin(self) -> None:
+        self._spans.add_span_processor(BatchSpanProcessor(SelfSpanExporter(self._delivery)))
+        self._logs.add_log_record_processor(BatchLogRecordProcessor(SelfLogExporter(self._delivery)))
+        for name, level in LEVELS.items():
+            self._handlers[name] = handler = SelfLogHandler(self._logs, level)
+            logging.getLogger(name).addHandler(handler)
+        self._reader.start()
+
+    def _flush(self) -> None:
+        self._reader.stop()
         self._spans.shutdown()
         self._logs.shutdown()
-
-    async def _read_metrics(self, delivery: Delivery) -> None:
-        context.attach(context.Context())
-        while True:
-            await asyncio.sleep(self._metrics_seconds)
-            await self._deliver_metrics(delivery)
-
-    async def _deliver_metrics(self, delivery: Delivery) -> None:
-        try:
-            with suppress_instrumentation():
-                await delivery.accept(RequestKind.METRICS, await asyncio.to_thread(self._encoded_metrics))
-        except Exception:  # noqa: BLE001  (watching never fails the collector)
-            _log.exception("the collector's own metrics could not be read")
-
-    def _encoded_metrics(self) -> bytes:
-        read = read_registry(
-            self._metrics.registry, self._resource, now_ns=time.time_ns(), started_ns=self._started_ns
-        )
-        return encode_metrics(read).SerializeToString()

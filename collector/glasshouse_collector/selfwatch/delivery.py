@@ -22,7 +22,7 @@ from glasshouse_collector.core.metrics import Metrics
 _TIMEOUT_SECONDS = 10.0
 _TRANSPORT = "self"
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Delivery:
@@ -77,7 +77,7 @@ class Delivery:
             self._drop(kind, "backpressure")
             return False
         except Exception as failed:  # noqa: BLE001  (watching never fails the collector)
-            _log.debug("the collector's own %s could not be taken in: %s", kind, failed)
+            log.debug("the collector's own %s could not be taken in: %s", kind, failed)
             self._drop(kind, "error")
             return False
         return True
