@@ -1,0 +1,144 @@
+"""Brings the tables up to date: numbered SQL files, each once, and the settings a user may change later."""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from string import Template
+
+from glasshouse_collector.core.batch import RequestKind, Signal
+from glasshouse_collector.core.errors import StoreError
+from glasshouse_collector.store.engine import Engine, EngineFailure, literal, quoted
+from glasshouse_collector.store.settings import StoreSettings
+
+JOURNAL = "glasshouse_migrations"
+DEDUPLICATION_WINDOW = 10_000
+"""Inserts whose token a table remembers."""
+
+TABLE_OF: dict[Signal, str] = {signal: f"otel_{signal.value}" for signal in Signal}
+TRACE_TIMES = "otel_traces_trace_id_ts"
+
+_CLUSTER_ONLY = "-- only on a cluster"
+_FSYNC = {"fsync_after_insert": 1, "fsync_part_directory": 1, "min_rows_to_fsync_after_merge": 1}
+_TTL = re.compile(r"\bTTL toDateTime\((\w+)\) \+ toIntervalSecond\((\d+)\)")
+
+
+class Migrations:
+    """The tables of one store."""
+
+    def __init__(self, engine: Engine, settings: StoreSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._cluster = f"ON CLUSTER {quoted(settings.cluster)}" if settings.cluster else ""
+        self._local = "_local" if settings.cluster else ""
+
+    def apply(self) -> list[str]:
+        """Apply what is missing; return the names of what was done."""
+        engine = self._engine
+        try:
+            engine.command(f"CREATE DATABASE IF NOT EXISTS {quoted(engine.database)} {self._cluster}")
+            engine.command(self._journal_table())
+            done = []
+            for name, text in migration_files():
+                if name not in self._applied():
+                    for statement in self.statements(text):
+                        engine.command(statement)
+                    self._note(name)
+                    done.append(name)
+            return done + self._change_in_place()
+        except EngineFailure as failure:
+            raise StoreError(f"storage: the tables cannot be made: {failure}") from None
+
+    def statements(self, text: str) -> Iterator[str]:
+        """Yield the statements of one file, with this store's names, engines and retention in them."""
+        for part in text.split(";\n"):
+            if _CLUSTER_ONLY in part and not self._settings.cluster:
+                continue
+            lines = [line for line in part.splitlines() if line.strip() and not line.startswith("--")]
+            if lines:
+                yield Template("\n".join(lines)).substitute(self._values())
+
+    def _values(self) -> dict[str, str]:
+        options = {**self._table_options(), "ttl_only_drop_parts": 1, "materialize_ttl_recalculate_only": 1}
+        if not self._settings.cluster:
+            options["non_replicated_deduplication_window"] = DEDUPLICATION_WINDOW
+        return {
+            "database": quoted(self._engine.database),
+            "cluster": quoted(self._settings.cluster or ""),
+            "on_cluster": self._cluster,
+            "local": self._local,
+            "merge_tree": self._merge_tree(),
+            "merge_tree_settings": ", ".join(f"{k} = {v}" for k, v in options.items()),
+            **{f"ttl_{kind.value}": str(self._settings.kept_seconds(kind)) for kind in RequestKind},
+        }
+
+    def _merge_tree(self) -> str:
+        if not self._settings.cluster:
+            return "MergeTree"
+        return "ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')"
+
+    def _table_options(self) -> dict[str, int]:
+        return {name: value if self._settings.fsync else 0 for name, value in _FSYNC.items()}
+
+    def _journal_table(self) -> str:
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self._named(JOURNAL)} {self._cluster} "
+            "(name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) "
+            f"ENGINE = {self._merge_tree()} ORDER BY name"
+        )
+
+    def _named(self, table: str) -> str:
+        return f"{quoted(self._engine.database)}.{quoted(table)}"
+
+    def _applied(self) -> set[str]:
+        answer = self._engine.query(f"SELECT DISTINCT name FROM {self._named(JOURNAL)}")  # noqa: S608
+        return set(answer.table.column("name").to_pylist()) if answer.table.num_columns else set()
+
+    def _note(self, name: str) -> None:
+        self._engine.command(f"INSERT INTO {self._named(JOURNAL)} (name) VALUES ({literal(name)})")  # noqa: S608
+
+    def _change_in_place(self) -> list[str]:
+        """Set retention and fsync where they differ from what the tables have."""
+        changed = []
+        for table, kind in self._kept_tables():
+            definition = self._definition(table)
+            found = _TTL.search(definition)
+            kept = self._settings.kept_seconds(kind)
+            if found and int(found.group(2)) != kept:
+                self._engine.command(
+                    f"ALTER TABLE {self._named(table)} {self._cluster} "
+                    f"MODIFY TTL toDateTime({found.group(1)}) + toIntervalSecond({kept})"
+                )
+                changed.append(f"retention of {table}: {kept} s")
+            different = {
+                name: value
+                for name, value in self._table_options().items()
+                if f"{name} = {value}" not in definition
+            }
+            if different:
+                wanted = ", ".join(f"{name} = {value}" for name, value in different.items())
+                self._engine.command(
+                    f"ALTER TABLE {self._named(table)} {self._cluster} MODIFY SETTING {wanted}"
+                )
+                changed.append(f"settings of {table}: {wanted}")
+        return changed
+
+    def _kept_tables(self) -> Iterator[tuple[str, RequestKind]]:
+        for signal, table in TABLE_OF.items():
+            yield f"{table}{self._local}", RequestKind(signal.value.split("_")[0])
+        yield f"{TRACE_TIMES}{self._local}", RequestKind.TRACES
+
+    def _definition(self, table: str) -> str:
+        answer = self._engine.query(
+            "SELECT create_table_query AS made FROM system.tables "
+            "WHERE database = {database:String} AND name = {name:String}",
+            {"database": self._engine.database, "name": table},
+        )
+        return str(answer.table.column("made")[0].as_py()) if answer.table.num_rows else ""
+
+
+def migration_files() -> Iterator[tuple[str, str]]:
+    """Yield name and text of each migration, in order."""
+    folder = files("glasshouse_collector.store") / "migrations"
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".sql"):
+            yield file.name.removesuffix(".sql"), file.read_text(encoding="utf-8")

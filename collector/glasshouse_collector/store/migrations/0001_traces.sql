@@ -1,0 +1,65 @@
+-- Spans, as the OpenTelemetry ClickHouse exporter lays them out; Project, BatchId and BatchRow are ours.
+CREATE TABLE IF NOT EXISTS $database.otel_traces$local $on_cluster
+(
+    Timestamp DateTime64(9) CODEC(Delta, ZSTD(1)),
+    TraceId String CODEC(ZSTD(1)),
+    SpanId String CODEC(ZSTD(1)),
+    ParentSpanId String CODEC(ZSTD(1)),
+    TraceState String CODEC(ZSTD(1)),
+    SpanName LowCardinality(String) CODEC(ZSTD(1)),
+    SpanKind LowCardinality(String) CODEC(ZSTD(1)),
+    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
+    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    ScopeName String CODEC(ZSTD(1)),
+    ScopeVersion String CODEC(ZSTD(1)),
+    SpanAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
+    Duration UInt64 CODEC(ZSTD(1)),
+    StatusCode LowCardinality(String) CODEC(ZSTD(1)),
+    StatusMessage String CODEC(ZSTD(1)),
+    `Events.Timestamp` Array(DateTime64(9)) CODEC(ZSTD(1)),
+    `Events.Name` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `Events.Attributes` Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
+    `Links.TraceId` Array(String) CODEC(ZSTD(1)),
+    `Links.SpanId` Array(String) CODEC(ZSTD(1)),
+    `Links.TraceState` Array(String) CODEC(ZSTD(1)),
+    `Links.Attributes` Array(Map(LowCardinality(String), String)) CODEC(ZSTD(1)),
+    Project LowCardinality(String) CODEC(ZSTD(1)),
+    BatchId LowCardinality(String) CODEC(ZSTD(1)),
+    BatchRow UInt32 CODEC(Delta, ZSTD(1)),
+    INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_duration Duration TYPE minmax GRANULARITY 1
+)
+ENGINE = $merge_tree
+PARTITION BY toDate(Timestamp, 'UTC')
+ORDER BY (Project, ServiceName, SpanName, toDateTime(Timestamp))
+TTL toDateTime(Timestamp) + toIntervalSecond($ttl_traces)
+SETTINGS $merge_tree_settings;
+
+-- When a trace began and ended, so that a lookup by id reads a few seconds of otel_traces, not all of it.
+CREATE TABLE IF NOT EXISTS $database.otel_traces_trace_id_ts$local $on_cluster
+(
+    TraceId String CODEC(ZSTD(1)),
+    Start DateTime64(9) CODEC(Delta, ZSTD(1)),
+    End DateTime64(9) CODEC(Delta, ZSTD(1)),
+    Project LowCardinality(String) CODEC(ZSTD(1))
+)
+ENGINE = $merge_tree
+PARTITION BY toDate(Start, 'UTC')
+ORDER BY (Project, TraceId, Start)
+TTL toDateTime(Start) + toIntervalSecond($ttl_traces)
+SETTINGS $merge_tree_settings;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS $database.otel_traces_trace_id_ts_mv $on_cluster
+TO $database.otel_traces_trace_id_ts$local
+AS SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End, Project
+FROM $database.otel_traces$local
+WHERE TraceId != ''
+GROUP BY Project, TraceId;
+
+-- only on a cluster
+CREATE TABLE IF NOT EXISTS $database.otel_traces $on_cluster AS $database.otel_traces$local
+ENGINE = Distributed($cluster, $database, otel_traces$local, cityHash64(TraceId));
+
+-- only on a cluster
+CREATE TABLE IF NOT EXISTS $database.otel_traces_trace_id_ts $on_cluster AS $database.otel_traces_trace_id_ts$local
+ENGINE = Distributed($cluster, $database, otel_traces_trace_id_ts$local, cityHash64(TraceId));
