@@ -4,7 +4,6 @@ A request is never turned into message objects here, and the answer to one witho
 constant. Source: the OTLP 1.11 specification, "OTLP/gRPC".
 """
 
-import socket
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, TypeAlias
 
@@ -21,7 +20,7 @@ from glasshouse_collector.receivers.answers import (
     status_protobuf,
     success_protobuf,
 )
-from glasshouse_collector.receivers.listening import cannot_listen
+from glasshouse_collector.receivers.listening import cannot_listen, why_not
 from glasshouse_collector.receivers.refusals import refusal_of
 
 TRANSPORT = "otlp_grpc"
@@ -91,8 +90,7 @@ class OtlpGrpcReceiver:
         try:
             return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         except RuntimeError:  # gRPC does not say why, the socket does
-            reason = _why_not(host, port)
-            raise cannot_listen(TRANSPORT, host, port, reason) from None
+            raise cannot_listen(TRANSPORT, host, port, why_not(host, port)) from None
 
     def _handlers(self, door: Door) -> list[Handler]:
         return [
@@ -136,13 +134,3 @@ def _headers(context: Context) -> dict[str, str]:
 async def _check_health(request: bytes, context: Context) -> bytes:
     del request, context
     return _SERVING
-
-
-def _why_not(host: str, port: int) -> OSError | None:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.bind(address)
-    except OSError as reason:
-        return reason
-    return None
