@@ -167,7 +167,7 @@ def send_metrics(provider: MeterProvider, in_server: Context) -> None:
     meter = provider.get_meter(SCOPE, VERSION, SCHEMA, SCOPE_ATTRIBUTES)
     outside = Context()
     orders = meter.create_counter("shop.orders", "{order}", "Orders placed, ünïcode 在庫")
-    card = {"payment": "card", "attempt": 1, "retried": False}
+    card: dict[str, str | int | bool] = {"payment": "card", "attempt": 1, "retried": False}
     orders.add(2, card, context=outside)
     orders.add(3, card, context=outside)
     orders.add(7, {"payment": "cash"}, context=in_server)
