@@ -34,7 +34,7 @@ _SERVING = b"\x08\x01"
 """A `grpc.health.v1.HealthCheckResponse` of status SERVING."""
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-Handler: TypeAlias = "grpc.GenericRpcHandler[bytes, bytes]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes] | None"
 Method = Callable[[bytes, Context], Awaitable[bytes]]
 
 
@@ -48,6 +48,18 @@ class OtlpGrpcConfig(ComponentConfig):
     """Of one request, as sent and again after decompression."""
     shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a stop waits for the requests that have begun."""
+
+
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]
+    """Finds a method by one look-up, and hands it raw bytes."""
+
+    def __init__(self, methods: dict[str, Method]) -> None:
+        self._handlers = {
+            path: grpc.unary_unary_rpc_method_handler(method) for path, method in methods.items()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
+        return self._handlers.get(handler_call_details.method)
 
 
 class OtlpGrpcReceiver:
@@ -75,7 +87,7 @@ class OtlpGrpcReceiver:
                 ("grpc.keepalive_permit_without_calls", 1),
             ]
         )
-        server.add_generic_rpc_handlers(tuple(self._handlers(door)))
+        server.add_generic_rpc_handlers((_Methods(self._methods(door)),))
         self.bound_port = self._bind(server)
         await server.start()
         self._server = server
@@ -92,11 +104,9 @@ class OtlpGrpcReceiver:
         except RuntimeError:  # gRPC does not say why, the socket does
             raise cannot_listen(TRANSPORT, host, port, why_not(host, port)) from None
 
-    def _handlers(self, door: Door) -> list[Handler]:
-        return [
-            _handler("grpc.health.v1.Health", "Check", _check_health),
-            *(_handler(service, "Export", self._export(kind, door)) for kind, service in _SERVICES.items()),
-        ]
+    def _methods(self, door: Door) -> dict[str, Method]:
+        exports = {f"/{service}/Export": self._export(kind, door) for kind, service in _SERVICES.items()}
+        return {**exports, "/grpc.health.v1.Health/Check": _check_health}
 
     def _export(self, kind: RequestKind, door: Door) -> Method:
         project_of = self._authenticator.project_of
@@ -118,12 +128,6 @@ class OtlpGrpcReceiver:
         context.set_details(shorten(refusal.message))
         context.set_trailing_metadata((("grpc-status-details-bin", status_protobuf(refusal)),))
         return b""
-
-
-def _handler(service: str, method: str, implementation: Method) -> Handler:
-    return grpc.method_handlers_generic_handler(
-        service, {method: grpc.unary_unary_rpc_method_handler(implementation)}
-    )
 
 
 def _headers(context: Context) -> dict[str, str]:
