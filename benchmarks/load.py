@@ -1,4 +1,6 @@
-"""The load generator: a process of its own that sends OTLP over gRPC, flat out or at a rate, and tells what was answered.
+"""The load generator: sends OTLP over gRPC, flat out or at a rate, and tells what was answered.
+
+It is a process of its own, so that its CPU is not counted as the collector's.
 
     python benchmarks/load.py 127.0.0.1:4317 --records 512 --in-flight 16 --seconds 10
 
@@ -34,7 +36,10 @@ _UNAVAILABLE = 14
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send: `mix` gives the share of requests of each kind; `rate` is records a second, 0 for flat out."""
+    """What to send.
+
+    `mix` gives the share of requests of each kind; `rate` is records a second, 0 for flat out.
+    """
 
     target: str
     records: int
@@ -78,7 +83,8 @@ class Requests:
         self.introductions = {kind: headers.block(kind) for kind in plan.mix}
         settled = {kind: headers.block(kind) for kind in plan.mix}
         self._blocks = {
-            kind: [Block(kind, plan.records, settled[kind], random) for _ in range(_VARIANTS)] for kind in plan.mix
+            kind: [Block(kind, plan.records, settled[kind], random) for _ in range(_VARIANTS)]
+            for kind in plan.mix
         }
         self._kinds, self._shares = list(plan.mix), list(plan.mix.values())
 
@@ -142,7 +148,7 @@ class Connection:
         return len(self._open)
 
     def start_requests(self, records: float) -> int:
-        """Start as many requests as limits and windows allow, within `records`; return the records started."""
+        """Start requests within limits, windows and `records`; return the number of records in them."""
         started = 0
         whole: list[Framed] = []
         while len(self._open) < self._limit and not self._partial and self._window > 0:
@@ -219,7 +225,9 @@ class Connection:
             kind = buffer[at + 3]
             if kind == wire.HEADERS:
                 if buffer[at + 4] & wire.END_STREAM:
-                    self._answered(int.from_bytes(buffer[at + 5 : at + 9], "big"), bytes(buffer[at + 9 : end]))
+                    self._answered(
+                        int.from_bytes(buffer[at + 5 : at + 9], "big"), bytes(buffer[at + 9 : end])
+                    )
             elif kind != wire.DATA:
                 self._control(kind, buffer[at + 4], bytes(buffer[at + 5 : end]))
             at = end
@@ -368,7 +376,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0, help="records a second; 0 is flat out")
     parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--total", type=int, default=0, help="stop after this many records")
-    parser.add_argument("--mix", type=_mix, default={Kind.TRACES: 1}, help="such as traces=8,logs=1,metrics=1")
+    parser.add_argument(
+        "--mix", type=_mix, default={Kind.TRACES: 1}, help="such as traces=8,logs=1,metrics=1"
+    )
     parser.add_argument("--seed", type=int, default=1)
     plan = Plan(**vars(parser.parse_args()))
     if not plan.seconds and not plan.total:

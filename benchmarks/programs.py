@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,10 +19,11 @@ HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 _START_SECONDS = 60.0
 _STOP_SECONDS = 60.0
+_DRAIN_SECONDS = 300.0
 
 
 class Failed(Exception):
-    """A program did not start, did not answer, or lost something: the benchmark's figure would be worth nothing."""
+    """A program did not start or answer, or lost something: a figure would be worth nothing."""
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str, pause: float = 0.1) -> None:
@@ -144,11 +146,9 @@ class Rotel(Collector):
 
     def __init__(self, clickhouse: str) -> None:
         super().__init__("rotel")
-        import rotel
-
         ports = free_ports(2)
         self.grpc = f"127.0.0.1:{ports[0]}"
-        agent = Path(str(rotel.__file__)).parent / "rotel-agent"
+        agent = _installed("rotel") / "rotel-agent"
         self.launch(
             agent,
             "start",
@@ -175,7 +175,7 @@ class Glasshouse(Collector):
         self.launch(BIN / "glasshouse", "serve", "--data-dir", self.data, *ports, *store)
         until(self._is_ready, _START_SECONDS, "glasshouse starts")
         endpoints = json.loads((self.data / "endpoints.json").read_text())
-        self.grpc, self.api = (_address(endpoints[name]) for name in ("grpc", "api"))
+        self.grpc, self.http, self.api = (_address(endpoints[name]) for name in ("grpc", "http", "api"))
 
     def _is_ready(self) -> bool:
         self.alive()
@@ -188,21 +188,41 @@ class Glasshouse(Collector):
         return {name: float(value) for name, _, value in samples}
 
     def exported(self) -> int:
-        """Return the records its ClickHouse exporter delivered so far, without those about itself."""
+        """Return the spans its ClickHouse exporter delivered so far."""
+        wanted = ('exporter="clickhouse"', 'signal="traces"')
         return int(
             sum(
                 value
                 for name, value in self.metrics().items()
-                if name.startswith("glasshouse_exported_records_total") and 'exporter="clickhouse"' in name
+                if name.startswith("glasshouse_exported_records_total")
+                and all(part in name for part in wanted)
             )
         )
+
+    def drain(self) -> None:
+        """Wait until all that was acknowledged is delivered."""
+        until(self._is_drained, _DRAIN_SECONDS, "all that was acknowledged is delivered", pause=0.25)
+
+    def _is_drained(self) -> bool:
+        self.alive()
+        lags = [v for name, v in self.metrics().items() if name.startswith("glasshouse_journal_lag_frames")]
+        return not any(lags)
 
     def sql(self, query: str) -> list[dict[str, Any]]:
         """Ask the store; return the rows."""
         body = json.dumps({"query": query}).encode()
-        answer = json.loads(fetch(f"http://{self.api}/api/v1/sql", body, {"Content-Type": "application/json"}))
+        answer = json.loads(
+            fetch(f"http://{self.api}/api/v1/sql", body, {"Content-Type": "application/json"})
+        )
         rows: list[dict[str, Any]] = answer["rows"]
         return rows
+
+
+def _installed(package: str) -> Path:
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise Failed(f"{package} is not installed: pip install -r benchmarks/requirements.txt")
+    return Path(found.origin).parent
 
 
 def _address(endpoint: str) -> str:
@@ -250,7 +270,9 @@ class Load:
     """A running load generator."""
 
     def __init__(self, target: str, **options: float | str) -> None:
-        flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+        flags = [
+            part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))
+        ]
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "load.py"), target, *flags],
             stdout=subprocess.PIPE,

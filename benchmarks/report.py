@@ -21,7 +21,7 @@ class Target:
     def verdict(self, value: float) -> str:
         """Say whether the value reaches the target, and the stretch."""
         if self.target is None:
-            return "–"
+            return "-"
         if not self._reaches(value, self.target):
             return "not met"
         if self.stretch is not None and self._reaches(value, self.stretch):
@@ -126,4 +126,4 @@ def shown(value: float) -> str:
 
 
 def _goal(value: float | None, at_most: bool) -> str:
-    return "–" if value is None else f"{'≤' if at_most else '≥'} {shown(value)}"
+    return "-" if value is None else f"{'≤' if at_most else '≥'} {shown(value)}"

@@ -1,4 +1,4 @@
-"""A ClickHouse that keeps nothing: answers questions with a real engine, throws telemetry away, and counts it.
+"""A ClickHouse that throws telemetry away, counts it, and answers questions with a real engine.
 
     python benchmarks/sink.py --port 0
 
@@ -15,10 +15,11 @@ import signal
 import tempfile
 import zlib
 from dataclasses import asdict, dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from chdb.session import Session
-from lz4.frame import LZ4FrameDecompressor
+import chdb
+from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
 from zstandard import ZstdDecompressor
 
 _DISCARDED = re.compile(r"\s*insert\s+into\s+(?:table\s+)?[`\"\w.]*?otel_", re.IGNORECASE)
@@ -55,7 +56,8 @@ def _uncompressed(body: bytes | bytearray | memoryview) -> int:
 def _opened(body: bytes | bytearray, encoding: str, limit: int = -1) -> bytes:
     """Return a body without its Content-Encoding; at least `limit` bytes of its beginning, if given."""
     if encoding == "lz4":
-        return LZ4FrameDecompressor().decompress(body, limit)
+        plain: bytes = LZ4FrameDecompressor().decompress(body, limit)
+        return plain
     if encoding == "zstd":
         return ZstdDecompressor().stream_reader(body).read(limit)
     if encoding in ("gzip", "deflate"):
@@ -67,7 +69,8 @@ class Engine:
     """The embedded ClickHouse that answers questions."""
 
     def __init__(self) -> None:
-        self._session = Session()
+        connect: Any = chdb.connect
+        self._session = connect(":memory:")
 
     def answer(self, parameters: dict[str, str], body: bytes) -> tuple[int, bytes, str]:
         """Return status, body and format of the answer to a question, or to an insert that is kept."""
@@ -137,7 +140,9 @@ class SinkProtocol(asyncio.Protocol):
         if end < 0:
             return False
         line, *fields = bytes(self._in[:end]).split(b"\r\n")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (f.partition(b":") for f in fields)}
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (f.partition(b":") for f in fields)
+        }
         self._target = line.split(b" ")[1].decode()
         chunked = headers.get(b"transfer-encoding", b"").lower() == b"chunked"
         self._length = None if chunked else int(headers.get(b"content-length", 0))
@@ -187,7 +192,9 @@ class SinkProtocol(asyncio.Protocol):
             answer = json.dumps(asdict(self._counts)).encode()
         elif url.path == "/ping":
             answer = b"Ok.\n"
-        elif _DISCARDED.match(parameters.get("query") or _opened(body, self._encoding, 256).decode("latin-1")):
+        elif _DISCARDED.match(
+            parameters.get("query") or _opened(body, self._encoding, 256).decode("latin-1")
+        ):
             self._counts.add(body, parameters.get("decompress") == "1")
         else:
             status, answer, kind = self._engine.answer(parameters, _opened(body, self._encoding))

@@ -186,7 +186,7 @@ def _random(generator: np.random.Generator, count: int, width: int) -> Bytes:
 
 
 def _framed_place(place: Offsets, headers: int) -> Offsets:
-    """Return where a payload's byte stands in its frames: after the headers, one frame header every 16 KiB."""
+    """Return where a payload's byte stands: after the headers, with a frame header every 16 KiB."""
     message = place + 5
     framed: Offsets = FRAME_HEADER + headers + message + FRAME_HEADER * (1 + message // MAX_FRAME)
     return framed

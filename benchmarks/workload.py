@@ -26,7 +26,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 
 SPANS_A_TRACE = 8
 _SERVICES = ("frontend", "cart", "checkout", "payment", "catalog", "shipping", "email", "recommendation")
-_ROUTES = ("/api/cart/{id}", "/api/orders/{id}", "/api/products/{id}", "/api/users/{id}/addresses", "/checkout")
+_ROUTES = (
+    "/api/cart/{id}",
+    "/api/orders/{id}",
+    "/api/products/{id}",
+    "/api/users/{id}/addresses",
+    "/checkout",
+)
 _ORIGIN = "https://storefront.shop.eu-west-1.example.com"
 _METHODS = ("GET", "GET", "GET", "POST", "PUT")
 _AGENTS = (
@@ -106,7 +112,9 @@ class Request:
 
     def slots(self) -> Slots:
         """Find the sentinels."""
-        return Slots(*(_find_all(self.payload, mark) for mark in (_TRACE_ID, _SPAN_ID, _PARENT_ID, _START, _END)))
+        return Slots(
+            *(_find_all(self.payload, mark) for mark in (_TRACE_ID, _SPAN_ID, _PARENT_ID, _START, _END))
+        )
 
 
 def encode(kind: Kind, records: int, random: Random, first: int = 0) -> Request:
@@ -185,7 +193,10 @@ def _span(random: Random, place: int) -> Span:
         span.events.add(
             name="exception",
             time_unix_nano=_time(_END),
-            attributes=[_text("exception.type", "TimeoutError"), _text("exception.message", "no answer in 2 s")],
+            attributes=[
+                _text("exception.type", "TimeoutError"),
+                _text("exception.message", "no answer in 2 s"),
+            ],
         )
     return span
 

@@ -1,0 +1,58 @@
+"""Bytes on disk a span, log record and data point: the Train Ticket recordings, merged."""
+
+import subprocess
+from pathlib import Path
+
+from offline import ask
+from programs import BIN, Failed, Glasshouse
+from report import Report
+from settings import Settings
+
+_TABLES = {
+    "span": ["otel_traces", "otel_traces_trace_id_ts"],
+    "log_record": ["otel_logs"],
+    "data_point": [
+        f"otel_metrics_{kind}" for kind in ("gauge", "sum", "histogram", "exp_histogram", "summary")
+    ],
+}
+
+
+def run(settings: Settings) -> list[Report]:
+    """Send every case, merge, and divide what the parts hold by their rows."""
+    report = Report("disk", "Bytes on disk (Train Ticket, merged)")
+    files = sorted(settings.trainticket.glob("*/*.jsonl.gz"))
+    if not files:
+        report.notes.append(
+            f"skipped: no recordings under {settings.trainticket} (name another with --trainticket)"
+        )
+        return [report]
+    with Glasshouse() as collector:
+        _send(collector, [str(path) for path in files])
+        collector.drain()
+        data = collector.data
+        collector.stop()
+        for signal, tables in _TABLES.items():
+            rows, size = _merged(data, tables)
+            if rows:
+                report.add(signal, f"bytes a {signal.replace('_', ' ')}", "B", size / rows)
+                report.notes.append(f"{rows:,} {signal.replace('_', ' ')}s in {size / 1e6:.1f} MB")
+    return [report]
+
+
+def _send(collector: Glasshouse, files: list[str]) -> None:
+    command = [str(BIN / "glasshouse"), "send", "--endpoint", f"http://{collector.http}", *files]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        raise Failed(f"glasshouse send: {done.stderr.decode()[-1000:]}")
+
+
+def _merged(data: Path, tables: list[str]) -> tuple[int, int]:
+    """Merge the tables; return the first one's rows, and the bytes of all."""
+    names = ", ".join(f"'{table}'" for table in tables)
+    (found,) = ask(
+        data,
+        *(f"OPTIMIZE TABLE {table} FINAL" for table in tables),
+        f"SELECT sumIf(rows, table != 'otel_traces_trace_id_ts') AS rows, sum(bytes_on_disk) AS bytes "
+        f"FROM system.parts WHERE active AND table IN ({names})",
+    )
+    return int(found["rows"]), int(found["bytes"])

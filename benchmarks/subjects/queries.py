@@ -1,0 +1,188 @@
+"""A trace by its id among 10 M spans, and a word in 10 M log records of the last day: asked cold, then warm.
+
+Cold: the collector has just started, and before each question its store's files are dropped from the
+page cache. Warm: the same questions once more, without that. The rows are made by the engine itself
+from `numbers()`; nothing is merged by hand.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import md5
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from offline import ask
+from programs import Failed, Glasshouse
+from report import Report
+from settings import Settings
+from subjects.embedded import settle
+from workload import SPANS_A_TRACE
+
+_ROWS = 10_000_000
+_QUESTIONS = 120
+_DAY_NS = 86_400 * 10**9
+_SYLLABLES = ["ba", "de", "fi", "go", "hu", "ka", "le", "mi", "no", "pu"]
+_SYLLABLES += ["ra", "se", "ti", "vo", "zu", "bre", "dra", "fli", "gro", "sta"]
+_WORDS = len(_SYLLABLES) ** 3
+
+_SHARED = """
+    ['frontend','cart','checkout','payment','catalog','shipping','email','search'][hash % 8 + 1] AS service,
+    map('deployment.environment.name', 'production', 'host.name', concat('node-', toString(hash % 12)),
+        'k8s.pod.name', concat(service, '-6f7d9c5b8-', toString(hash % 16)), 'service.name', service,
+        'service.version', '2.14.3') AS resource"""
+
+_SPANS = f"""
+INSERT INTO otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, SpanName, SpanKind, ServiceName,
+    ResourceAttributes, ScopeName, ScopeVersion, SpanAttributes, Duration, StatusCode,
+    Project, BatchId, BatchRow)
+WITH sipHash64(number) AS hash, intDiv(number, {SPANS_A_TRACE}) AS trace,
+    number % {SPANS_A_TRACE} AS place, {_SHARED}
+SELECT
+    fromUnixTimestamp64Nano(BEGIN + toInt64(trace * {_DAY_NS} / (ROWS / {SPANS_A_TRACE})) + place * 1000000),
+    lower(hex(MD5(toString(trace)))), lower(hex(hash)), place = 0 ? '' : lower(hex(sipHash64(number - 1))),
+    concat(['GET','GET','POST','PUT'][hash % 4 + 1], ' /api/',
+        ['cart','orders','products','users'][hash % 4 + 1]),
+    ['Server','Client','Internal'][hash % 3 + 1], service, resource,
+    'opentelemetry.instrumentation.fastapi', '0.66b2',
+    map('enduser.id', concat('user-', toString(hash % 10000000)), 'http.request.method', 'GET',
+        'http.response.status_code', hash % 50 = 0 ? '500' : '200', 'http.route', '/api/orders/{{id}}',
+        'server.address', concat(service, '.shop.svc.cluster.local'), 'server.port', '8080',
+        'url.full', concat('https://storefront.shop.example.com/api/orders/', toString(hash % 1000003)),
+        'user_agent.original', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/141.0'),
+    hash % 100000000, hash % 50 = 0 ? 'Error' : 'Unset', 'default', 'benchmark', number % 65536
+FROM numbers(ROWS)
+SETTINGS max_insert_threads = 2, max_threads = 2
+"""
+
+_RECORDS = f"""
+INSERT INTO otel_logs (Timestamp, TraceId, SpanId, TraceFlags, SeverityText, SeverityNumber, ServiceName,
+    ResourceAttributes, Body, ScopeName, LogAttributes, Project, BatchId, BatchRow)
+WITH sipHash64(number) AS hash, {_SYLLABLES} AS syllables, {_SHARED},
+    arrayMap(step -> toUInt32(pow((sipHash64(number, step) % 1000003) / 1000003, 3) * {_WORDS}),
+        range(9)) AS words,
+    arrayMap(word -> concat(syllables[word % 20 + 1], syllables[intDiv(word, 20) % 20 + 1],
+        syllables[intDiv(word, 400) + 1]), words) AS spelled
+SELECT
+    fromUnixTimestamp64Nano(BEGIN + toInt64(number * {_DAY_NS} / ROWS)),
+    lower(hex(MD5(toString(intDiv(number, 4))))), lower(hex(hash)), 1,
+    ['INFO','INFO','WARN','ERROR'][hash % 4 + 1], [9,9,13,17][hash % 4 + 1], service, resource,
+    concat(arrayStringConcat(spelled, ' '), ' for order ', toString(hash % 100000000)), 'shop.orders',
+    map('code.line.number', toString(hash % 400), 'thread.name', concat('worker-', toString(hash % 8))),
+    'default', 'benchmark', number % 65536
+FROM numbers(ROWS)
+SETTINGS max_insert_threads = 2, max_threads = 2
+"""
+
+_TRACE = """
+WITH (SELECT (min(Start), max(End)) FROM otel_traces_trace_id_ts
+      WHERE Project = 'default' AND TraceId = 'ASKED') AS bounds
+SELECT Timestamp, SpanId, ParentSpanId, SpanName, ServiceName, Duration, StatusCode, SpanAttributes
+FROM otel_traces
+WHERE Project = 'default' AND TraceId = 'ASKED' AND Timestamp >= bounds.1 AND Timestamp <= bounds.2
+ORDER BY Timestamp
+"""
+_FOUND = "Project = 'default' AND Timestamp >= now() - INTERVAL 1 DAY AND hasAllTokens(lower(Body), 'ASKED')"
+_NEWEST = f"""
+SELECT Timestamp, ServiceName, SeverityText, Body FROM otel_logs WHERE {_FOUND}
+ORDER BY Timestamp DESC LIMIT 100
+"""
+_COUNT = f"SELECT count() AS found FROM otel_logs WHERE {_FOUND}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One kind of question: what is asked, with what, and how many rows an answer has at least."""
+
+    report: Report
+    prefix: str
+    label: str
+    query: str
+    asked: list[str]
+    rows: int
+
+
+def run(settings: Settings) -> list[Report]:
+    """Make the rows, then ask."""
+    rows = settings.count(_ROWS)
+    traces = Report("trace_by_id", f"A trace by its id among {rows:,} spans")
+    words = Report("word_search", f"A word in {rows:,} log records of the last day")
+    random = Random(20)
+    ids = [_trace_id(number) for number in random.sample(range(rows // SPANS_A_TRACE), _QUESTIONS)]
+    spelled = [_word(number) for number in random.sample(range(_WORDS), _QUESTIONS)]
+    questions = [
+        _Question(traces, "", "all its spans", _TRACE, ids, SPANS_A_TRACE),
+        _Question(words, "", "the newest 100", _NEWEST, spelled, 1),
+        _Question(words, "count_", "how many", _COUNT, spelled, 1),
+    ]
+    with Glasshouse() as made:
+        made.stop()
+        began = time.monotonic()
+        _fill(made, rows)
+        made_in = time.monotonic() - began
+        note = f"made in {made_in:.0f} s by INSERT SELECT; {_QUESTIONS} different questions each"
+        for question in questions:
+            _measure(made, question)
+    for report in (traces, words):
+        report.notes.append(note)
+    return [traces, words]
+
+
+def _fill(made: Glasshouse, rows: int) -> None:
+    """Make the rows with the engine, then let the collector merge as it will."""
+    begin = time.time_ns() - _DAY_NS
+    for statement in (_SPANS, _RECORDS):
+        ask(made.data, statement.replace("BEGIN", str(begin)).replace("ROWS", str(rows)))
+    with Glasshouse(data=made.data) as collector:
+        settle(collector)
+
+
+def _measure(made: Glasshouse, question: _Question) -> None:
+    with Glasshouse(data=made.data) as collector:
+        settle(collector)
+        cold = _time(collector, question, before=lambda: _forget(made.data))
+        warm = _time(collector, question, before=lambda: None)
+    for name, taken in (("cold", cold), ("warm", warm)):
+        for share in (50, 95):
+            label = f"{question.label}, {name}, p{share}"
+            milliseconds = float(np.percentile(taken, share)) * 1e3
+            question.report.add(f"{question.prefix}{name}_p{share}", label, "ms", milliseconds)
+
+
+def _time(collector: Glasshouse, question: _Question, before: Callable[[], None]) -> list[float]:
+    """Return the seconds of each question; `Failed` where an answer lacks rows."""
+    taken = []
+    for asked in question.asked:
+        before()
+        began = time.perf_counter()
+        rows = collector.sql(question.query.replace("ASKED", asked))
+        taken.append(time.perf_counter() - began)
+        if len(rows) < question.rows:
+            raise Failed(f"{asked}: {len(rows)} rows, expected {question.rows} or more")
+    return taken
+
+
+def _forget(data: Path) -> None:
+    """Drop the store's files from the page cache."""
+    for path in (data / "store").rglob("*"):
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:
+            continue  # merged away meanwhile
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError:
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _trace_id(number: int) -> str:
+    return md5(str(number).encode(), usedforsecurity=False).hexdigest()
+
+
+def _word(number: int) -> str:
+    return _SYLLABLES[number % 20] + _SYLLABLES[number // 20 % 20] + _SYLLABLES[number // 400]
