@@ -166,11 +166,27 @@ def execute(command: Sequence[str | Path], folder: Path, environment: dict[str, 
     return done.stdout
 
 
+Environment = Callable[[str], dict[str, str]]
+Execute = Callable[[Sequence[str | Path], Path, dict[str, str]], str]
+
+
 @pytest.fixture(scope="session")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
     """One collector for all senders; each has a service name of its own."""
     with Collector(tmp_path_factory.mktemp("collector")) as running:
         yield running
+
+
+@pytest.fixture
+def environment(collector: Collector) -> Environment:
+    """Return what makes the environment of a program that sends over HTTP, as a service of a name."""
+    return lambda service: otlp_environment(collector, "http/protobuf", service)
+
+
+@pytest.fixture(name="execute")
+def execute_fixture() -> Execute:
+    """Return what runs a program to its end."""
+    return execute
 
 
 @pytest.fixture
