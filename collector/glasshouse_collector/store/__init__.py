@@ -1,6 +1,16 @@
 """The only place that knows ClickHouse."""
 
+from glasshouse_collector.store.limits import QueryLimits
+from glasshouse_collector.store.readonly import QueryAnswer, QueryRefused, QueryTimedOut, QueryTooBig
 from glasshouse_collector.store.settings import StoreSettings
-from glasshouse_collector.store.store import QueryLimits, Store
+from glasshouse_collector.store.store import Store
 
-__all__ = ["QueryLimits", "Store", "StoreSettings"]
+__all__ = [
+    "QueryAnswer",
+    "QueryLimits",
+    "QueryRefused",
+    "QueryTimedOut",
+    "QueryTooBig",
+    "Store",
+    "StoreSettings",
+]

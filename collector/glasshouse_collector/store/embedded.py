@@ -30,6 +30,7 @@ from glasshouse_collector.store.folder import DataFolder
 
 _CODE = re.compile(r"Code: (\d+)\.")
 _UTC: Options = {"session_timezone": "UTC"}  # answers do not depend on where the machine stands
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"})
 _TRAILER = re.compile(r"\s*\(version [^)]*(?:\([^)]*\)[^)]*)*\)")
 
 
@@ -87,11 +88,11 @@ class EmbeddedEngine:
                 self._running -= 1
                 self._idle.notify_all()
 
-    def command(self, sql: str, options: Options | None = None) -> None:
+    def command(self, sql: str, parameters: Parameters | None = None, options: Options | None = None) -> None:
         """Run a statement that returns nothing."""
         with self.handle() as connection:
-            _set(connection, options)
-            _run(connection, sql, "Null")
+            _set(connection, {**_UTC, **(options or {})})
+            _run(connection, sql, "Null", parameters)
 
     def query(self, sql: str, parameters: Parameters | None = None, options: Options | None = None) -> Answer:
         """Run a query; `{name:Type}` in it takes the value of that parameter."""
@@ -125,12 +126,6 @@ class EmbeddedEngine:
                 raise _failure(failure) from None
         del rows
 
-    def statements(self, sql: str) -> int | None:
-        """Count the statements in `sql` if all of them only read, else 0, by the engine's own parser."""
-        with self.handle() as connection:
-            report = connection._conn.classify_query(sql, self.database)  # noqa: SLF001  (chdb.durable does so too)
-        return int(report["statement_count"]) if report["query_class"].name == "READ_ONLY" else 0
-
     def await_insert(self, query_id: str, seconds: float) -> None:
         """Return at once: an insert ended with the call, or with the process, that ran it."""
 
@@ -152,9 +147,15 @@ def _set(connection: Any, options: Options | None) -> None:
 
 def _run(connection: Any, sql: str, output: str, parameters: Parameters | None = None) -> Any:
     try:
-        return connection.query(sql, output, params=dict(parameters or {}))
+        return connection.query(sql, output, params=_parameters(parameters))
     except Exception as failure:  # noqa: BLE001  (chDB raises bare ones)
         raise _failure(failure) from None
+
+
+def _parameters(parameters: Parameters | None) -> dict[str, Any]:
+    """Write strings as the engine reads parameters: escaped as in tab-separated text."""
+    given = parameters or {}
+    return {k: v.translate(_ESCAPES) if isinstance(v, str) else v for k, v in given.items()}
 
 
 def _answer(result: Any) -> Answer:

@@ -41,7 +41,7 @@ class Engine(Protocol):
     database: str
     version: str
 
-    def command(self, sql: str, options: Options | None = None) -> None:
+    def command(self, sql: str, parameters: Parameters | None = None, options: Options | None = None) -> None:
         """Run a statement that returns nothing."""
 
     def query(self, sql: str, parameters: Parameters | None = None, options: Options | None = None) -> Answer:
@@ -56,9 +56,6 @@ class Engine(Protocol):
         self, into: str, records: pa.RecordBatch, options: Options, *, query_id: str | None = None
     ) -> None:
         """Insert all rows as one block. `into` is the quoted table."""
-
-    def statements(self, sql: str) -> int | None:
-        """Count the statements in `sql` if all only read, else 0; None where the engine cannot tell."""
 
     def await_insert(self, query_id: str, seconds: float) -> None:
         """Return when no insert of that id runs any more; it is cancelled after `seconds`."""

@@ -6,7 +6,7 @@ from importlib.resources import files
 from string import Template
 
 from glasshouse_collector.core.batch import RequestKind, Signal
-from glasshouse_collector.core.errors import StoreError
+from glasshouse_collector.core.errors import Retryable, StoreError
 from glasshouse_collector.store.engine import Engine, EngineFailure, literal, quoted
 from glasshouse_collector.store.settings import StoreSettings
 
@@ -46,6 +46,8 @@ class Migrations:
                     done.append(name)
             return done + self._change_in_place()
         except EngineFailure as failure:
+            if failure.code is None:
+                raise Retryable(f"the store: {failure}", in_doubt=False) from None
             raise StoreError(f"storage: the tables cannot be made: {failure}") from None
 
     def statements(self, text: str) -> Iterator[str]:

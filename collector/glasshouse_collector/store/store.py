@@ -1,6 +1,5 @@
 """The store: where batches are kept, and asked for."""
 
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -13,7 +12,9 @@ from glasshouse_collector.core.errors import Permanent, Retryable
 from glasshouse_collector.core.schema import TABLE_COLUMNS, TIME_COLUMN
 from glasshouse_collector.store.engine import Answer, Engine, EngineFailure, Options, Parameters, quoted
 from glasshouse_collector.store.failures import classify
+from glasshouse_collector.store.limits import QueryLimits
 from glasshouse_collector.store.migrate import TABLE_OF, TRACE_TIMES, Migrations
+from glasshouse_collector.store.readonly import QueryAnswer, ReadOnlyQueries
 from glasshouse_collector.store.settings import Folder, StoreSettings, locate
 
 _NANOSECONDS_A_DAY = 86_400 * 10**9
@@ -34,38 +35,20 @@ _ONE_BLOCK: Options = {
 """An insert is atomic within one block of one partition, so nothing may split it."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryLimits:
-    """What one query may use: seconds, rows in its answer, bytes of memory."""
-
-    seconds: float = 30.0
-    rows: int = 1_000_000
-    memory: int = 2 * 2**30
-
-    def options(self) -> dict[str, str | int]:
-        """Return them as ClickHouse settings."""
-        return {
-            "max_execution_time": str(self.seconds),
-            "timeout_overflow_mode": "throw",
-            "max_result_rows": self.rows,
-            "result_overflow_mode": "throw",
-            "max_memory_usage": self.memory,
-        }
-
-
 class Store:
     """Keeps records and answers queries; every method blocks and may be called from any thread."""
 
     def __init__(self, engine: Engine, settings: StoreSettings) -> None:
         self._engine = engine
         self._settings = settings
+        self._readonly = ReadOnlyQueries(engine)
 
     @classmethod
     def open(cls, settings: StoreSettings) -> Self:
         """Open the embedded engine's folder, or connect to the server.
 
         Raises `StoreError` with one line: a folder in use, or written by a newer engine; a server
-        that is too old, cannot be reached, or refuses the user.
+        that is too old, or refuses the user. Raises `Retryable` where the server cannot be reached.
         """
         location = locate(settings.dsn)
         if isinstance(location, Folder):
@@ -84,7 +67,7 @@ class Store:
     def migrate(self) -> list[str]:
         """Create or change the tables as this version and the settings want them; say what was done.
 
-        Does nothing the second time. Raises `StoreError`.
+        Does nothing the second time. Raises `StoreError`, and `Retryable` where the server is out of reach.
         """
         return Migrations(self._engine, self._settings).apply()
 
@@ -147,6 +130,16 @@ class Store:
         """Run one of our own queries and say what it cost; raises `EngineFailure`."""
         return self._engine.query(sql, parameters, (limits or QueryLimits()).options())
 
+    def query_readonly(
+        self, sql: str, limits: QueryLimits, parameters: Parameters | None = None
+    ) -> QueryAnswer:
+        """Run a user's SQL, which can read our tables and do nothing else.
+
+        Raises `QueryRefused`, its kinds `QueryTimedOut` and `QueryTooBig`, and `Retryable` where
+        the server is out of reach.
+        """
+        return self._readonly.answer(sql, limits, parameters)
+
     def close(self) -> None:
         """Finish what runs and let go of the store. Safe repeatedly."""
         self._engine.close()
@@ -167,7 +160,7 @@ class Store:
             f"SELECT TraceId, min(Timestamp), max(Timestamp), Project FROM {self._table('otel_traces')} "
             f"WHERE {_IN_BATCH.format(time='Timestamp')} AND TraceId != '' GROUP BY Project, TraceId"
         )
-        self._engine.query(sql, _batch_parameters(records, "Timestamp"))
+        self._engine.command(sql, _batch_parameters(records, "Timestamp"))
 
     def _catch_up(self, signal: Signal) -> None:
         """Make every replica fetch what its siblings have: the answer must not depend on who gives it."""
