@@ -60,6 +60,7 @@ def _load(config: Path | None, data_dir: Path | None, clickhouse: str | None = N
 def serve(config: Path | None, data_dir: Path | None, clickhouse: str | None, **ports: Any) -> None:
     """Run the collector: OTLP in, ClickHouse, and an API to ask."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     settings = _load(config, data_dir, clickhouse, **ports)
     asyncio.run(_serve(settings))
 

@@ -20,7 +20,8 @@ from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.registry import build
 from glasshouse_collector.core.status import Status
 from glasshouse_collector.journal import DeadLetters, Journal, JournalSettings
-from glasshouse_collector.pipeline.pipeline import Batching, Pipeline, PipelineSettings
+from glasshouse_collector.pipeline.pipeline import Pipeline
+from glasshouse_collector.pipeline.settings import Batching, PipelineSettings
 from glasshouse_collector.receivers.door import JournalDoor
 from glasshouse_collector.selfwatch import SelfWatch
 from glasshouse_collector.store import Store, StoreSettings

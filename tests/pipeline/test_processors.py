@@ -44,7 +44,11 @@ def test_a_processor_keeps_an_ordinary_batch_of_any_signal_as_it_is(
 @pytest.mark.parametrize("name", available("processors"))
 def test_a_processor_is_a_pure_function(name: str, batch: Make, services: Services) -> None:
     """The same batch gives the same batch, however often."""
-    config = {"resource": {"set": {"a": "b"}}, "limit": {"max_attributes": 1}, "redact": {}}.get(name, {})
+    config: dict[str, Any] = {
+        "resource": {"set": {"a": "b"}},
+        "limit": {"max_attributes": 1},
+        "redact": {},
+    }.get(name, {})
     made = batch({"SpanAttributes": {"password": "x", "b": "y"}})
     assert _run(name, config, made, services).records.equals(_run(name, config, made, services).records)
 

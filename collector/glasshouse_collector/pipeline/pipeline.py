@@ -3,56 +3,22 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from glasshouse_collector.codec import Codec
 from glasshouse_collector.core.batch import Batch, Run
-from glasshouse_collector.core.clock import Clock
-from glasshouse_collector.core.components import Exporter, Processor
-from glasshouse_collector.core.errors import ConfigurationError, Permanent, Retryable
-from glasshouse_collector.core.metrics import Metrics
-from glasshouse_collector.journal import Consumer, DeadLetters
+from glasshouse_collector.core.components import Exporter
+from glasshouse_collector.core.errors import Permanent, Retryable
+from glasshouse_collector.pipeline.delivery import Delivery, Stopped
 from glasshouse_collector.pipeline.form import Formed, form
+from glasshouse_collector.pipeline.settings import PipelineSettings
 
 log = logging.getLogger(__name__)
 
-_FIRST_PAUSE = 0.25
-_LONGEST_PAUSE = 15.0
-_REPLAY_EVERY = 2.0
+_REPLAY_SECONDS = 2.0
+_ROOM_SECONDS = 5.0
 _NANOSECONDS = 1e9
-
-
-class ReadinessReport(Protocol):
-    """Where a pipeline says whether its destination takes what it delivers."""
-
-    def set(self, component: str, ready: bool, detail: str = "") -> None:
-        """Report."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batching:
-    """How much one run holds: until `max_records` or `max_bytes`, or `linger` seconds have gone by."""
-
-    max_records: int
-    max_bytes: int
-    linger: float
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineSettings:
-    """What the service lends a pipeline."""
-
-    name: str
-    codec: Codec
-    processors: Sequence[Processor]
-    consumer: Consumer
-    dead_letters: DeadLetters
-    batching: Batching
-    metrics: Metrics
-    status: ReadinessReport
-    clock: Clock
 
 
 class Pipeline:
@@ -60,80 +26,67 @@ class Pipeline:
 
     A run's boundaries are on disk before its first delivery, and its cursor moves only after the
     last; whatever ends the process in between, the same batches are delivered again, marked as in
-    doubt. A destination that is down is asked again, ever more slowly, and holds up nothing else.
+    doubt. What is refused for good is a dead letter before the cursor moves. A destination that is
+    down is asked again, ever more slowly, and holds up nothing else.
     """
 
     def __init__(self, exporter: Exporter, settings: PipelineSettings) -> None:
         self._exporter = exporter
         self._settings = settings
-        self._stopping = asyncio.Event()
+        self._delivery = Delivery(exporter, settings)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin delivering, in a task of its own."""
         self._task = asyncio.create_task(self._run(), name=f"pipeline {self._settings.name}")
-
-    @property
-    def failure(self) -> asyncio.Task[None] | None:
-        """The running task; it ends early only where the user has to change the configuration."""
-        return self._task
+        self._task.add_done_callback(self._ended)
 
     async def stop(self, grace: float) -> None:
         """Deliver what is in flight, for at most `grace` seconds; the journal keeps the rest."""
-        self._stopping.set()
+        self._delivery.stop()
         self._settings.consumer.stop()
         if self._task is not None:
-            with contextlib.suppress(ConfigurationError, asyncio.TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(self._task, grace)
+            await asyncio.wait([self._task], timeout=grace)
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._task
         await self._exporter.stop()
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._settings.status.set(self._settings.name, ready=False, detail=str(task.exception()))
+            log.error("%s: the pipeline ended: %s", self._settings.name, task.exception())
+
     async def _run(self) -> None:
-        replays = None
-        try:
-            if await self._started():
-                replays = asyncio.create_task(self._replay_forever(), name=f"replay {self._settings.name}")
-                while (run := await self._next()) is not None:
-                    if not await self._deliver(run):
-                        return
-                    await self._settings.consumer.commit(run)
-        finally:
-            if replays is not None:
-                replays.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await replays
+        with contextlib.suppress(Stopped):
+            await self._delivery.start()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._deliver_journal())
+                tasks.create_task(self._deliver_replays())
 
-    async def _started(self) -> bool:
-        pause = _FIRST_PAUSE
-        while not self._stopping.is_set():
-            try:
-                await self._exporter.start()
-            except Retryable as reason:
-                self._settings.status.set(self._settings.name, ready=False, detail=str(reason))
-                pause = await self._pause(pause)
-            else:
-                self._settings.status.set(self._settings.name, ready=True)
-                return True
-        return False
-
-    async def _next(self) -> Run | None:
+    async def _deliver_journal(self) -> None:
         batching = self._settings.batching
-        return await self._settings.consumer.next_run(
-            max_records=batching.max_records, max_bytes=batching.max_bytes, linger=batching.linger
-        )
+        with contextlib.suppress(Stopped):
+            while run := await self._settings.consumer.next_run(
+                max_records=batching.max_records, max_bytes=batching.max_bytes, linger=batching.linger
+            ):
+                await self._deliver(run)
+                await self._settings.consumer.commit(run)
 
-    async def _deliver(self, run: Run) -> bool:
-        """Deliver every batch of a run; False where the collector stops before that is done."""
+    async def _deliver(self, run: Run) -> None:
         formed = await asyncio.to_thread(self._form, run)
-        for frame, reason in formed.undecodable:
-            self._settings.metrics.dead_letters.labels(self._settings.name, frame.kind).inc()
-            self._settings.dead_letters.write_frame(frame, exporter=self._settings.name, reason=str(reason))
+        letters, name = self._settings.dead_letters, self._settings.name
+        for frame, unreadable in formed.undecodable:
+            write = partial(letters.write_frame, frame, exporter=name, reason=str(unreadable))
+            await self._bury(frame.kind, unreadable, write)
         for batch in formed.batches:
-            if not await self._deliver_batch(batch):
-                return False
-        now = self._settings.clock.time_ns()
-        freshness = self._settings.metrics.freshness_seconds.labels(self._settings.name)
-        freshness.observe(max(0.0, (now - run.frames[0].received_ns) / _NANOSECONDS))
-        return True
+            try:
+                await self._delivery.deliver(batch)
+            except Permanent as refusal:
+                write = partial(letters.write, batch, exporter=name, reason=str(refusal))
+                await self._bury(batch.signal, refusal, write)
+        age = (self._settings.clock.time_ns() - run.frames[0].received_ns) / _NANOSECONDS
+        self._settings.metrics.freshness_seconds.labels(name).observe(max(0.0, age))
 
     def _form(self, run: Run) -> Formed:
         kinds = "+".join(sorted({frame.kind.value for frame in run.frames}))
@@ -146,47 +99,47 @@ class Pipeline:
             batch = processor.process(batch)
         return batch
 
-    async def _deliver_batch(self, batch: Batch) -> bool:
-        name, metrics = self._settings.name, self._settings.metrics
-        pause = _FIRST_PAUSE
+    async def _bury(self, what: str, reason: Exception, write: Callable[[], str]) -> None:
+        """Keep a dead letter, waiting for room on the disk where there is none."""
         while True:
             try:
-                with metrics.export_seconds.labels(name, batch.signal).time():
-                    await self._exporter.export(batch)
-            except Permanent as reason:
-                self._refused(batch, reason)
-                return True
-            except Exception as reason:  # noqa: BLE001  (the journal still holds it; a drop would be final)
-                if pause == _FIRST_PAUSE or not isinstance(reason, Retryable):
-                    log.warning("%s: delivery of %s failed, trying again: %s", name, batch.signal, reason)
-                metrics.export_failures.labels(name, batch.signal).inc()
-                self._settings.status.set(name, ready=False, detail=str(reason))
+                letter = await asyncio.to_thread(write)
+            except Retryable as no_room:
+                log.warning("%s: %s", self._settings.name, no_room)
+                await self._delivery.wait(_ROOM_SECONDS)
+                if self._delivery.stopping:
+                    raise Stopped from None
             else:
-                metrics.exported_records.labels(name, batch.signal).inc(batch.records.num_rows)
-                self._settings.status.set(name, ready=True)
-                return True
-            batch = replace(batch, origin=replace(batch.origin, in_doubt=True))
-            pause = await self._pause(pause)
-            if self._stopping.is_set():
-                return False
+                break
+        self._settings.metrics.dead_letters.labels(self._settings.name, what).inc()
+        log.error("%s: %s refused for good, kept as dead letter %s: %s",
+                  self._settings.name, what, letter, reason)  # fmt: skip
 
-    def _refused(self, batch: Batch, reason: Permanent) -> None:
-        name = self._settings.name
-        self._settings.metrics.dead_letters.labels(name, batch.signal).inc()
-        letter = self._settings.dead_letters.write(batch, exporter=name, reason=str(reason))
-        log.error("%s: %d records of %s refused for good, kept as dead letter %s: %s",
-                  name, batch.records.num_rows, batch.signal, letter, reason)  # fmt: skip
+    async def _deliver_replays(self) -> None:
+        letters, name = self._settings.dead_letters, self._settings.name
+        with contextlib.suppress(Stopped):
+            while not self._delivery.stopping and not self._settings.consumer.stopped:
+                for letter in await asyncio.to_thread(letters.pending_replays, name):
+                    await self._replay(letter.id)
+                await self._delivery.wait(_REPLAY_SECONDS)
 
-    async def _pause(self, seconds: float) -> float:
-        """Wait, less if the collector stops meanwhile; return how long to wait the next time."""
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        return min(seconds * 2, _LONGEST_PAUSE)
+    async def _replay(self, letter: str) -> None:
+        letters = self._settings.dead_letters
+        content = await asyncio.to_thread(letters.read, letter)
+        try:
+            for batch in await asyncio.to_thread(self._batches_of, content):
+                await self._delivery.deliver(batch)
+        except Permanent as reason:
+            await asyncio.to_thread(letters.put_back, letter, str(reason))
+            log.warning("%s: dead letter %s refused again: %s", self._settings.name, letter, reason)
+        else:
+            await asyncio.to_thread(letters.remove, letter)
+            log.info("%s: dead letter %s delivered", self._settings.name, letter)
 
-    async def _replay_forever(self) -> None:
-        while not self._stopping.is_set():
-            await self._replay()
-            await self._pause(_REPLAY_EVERY)
-
-    async def _replay(self) -> None:
-        """Deliver the dead letters that someone has asked to replay."""
+    def _batches_of(self, content: Batch | Run) -> list[Batch]:
+        if isinstance(content, Batch):
+            return [content]
+        formed = self._form(content)
+        for _, reason in formed.undecodable:
+            raise Permanent(str(reason))
+        return list(formed.batches)
