@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMPS := .make
 CARGO := $(shell command -v cargo 2>/dev/null)
 CRATE := collector/otlp-arrow
-CRATE_SOURCES := $(wildcard $(CRATE)/Cargo.* $(CRATE)/pyproject.toml) $(shell find $(CRATE)/src -name '*.rs' 2>/dev/null)
+CRATE_SOURCES := $(wildcard $(CRATE)/Cargo.* $(CRATE)/pyproject.toml $(CRATE)/*.pyi) $(shell find $(CRATE)/src -name '*.rs' 2>/dev/null)
 
 .PHONY: setup serve test test-languages chaos bench check format fuzz lock clean
 
@@ -26,6 +26,7 @@ ifeq ($(CARGO),)
 	@echo "no Rust toolchain: the collector will use its slower decoder in Python"
 else
 	@echo "building the native decoder"
+	@rm -rf $(STAMPS)/wheels
 	@$(BIN)/maturin build --quiet --release --locked --manifest-path $(CRATE)/Cargo.toml --interpreter $(BIN)/python --out $(STAMPS)/wheels
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(STAMPS)/wheels/*.whl
 endif

@@ -224,6 +224,7 @@ def _log_row(  # noqa: PLR0913, PLR0917  (what a row is made of)
 def _metric_rows(request: ExportMetricsServiceRequest) -> Iterator[tuple[Signal, Row]]:
     for envelope in request.resource_metrics:
         resource = attributes_of(envelope.resource.attributes)
+        service = _service_name(resource)
         for scope in envelope.scope_metrics:
             shared = (
                 resource,
@@ -233,7 +234,7 @@ def _metric_rows(request: ExportMetricsServiceRequest) -> Iterator[tuple[Signal,
                 attributes_of(scope.scope.attributes),
                 scope.scope.dropped_attributes_count,
                 scope.schema_url,
-                _service_name(resource),
+                service,
             )
             for metric in scope.metrics:
                 named = (*shared, metric.name, metric.description, metric.unit)

@@ -1,0 +1,29 @@
+from typing import Final, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["traces", "logs", "metrics"]
+
+MOST_BYTES: Final[int]
+"""How many bytes of requests `decode` takes at once."""
+
+class DecodeError(ValueError):
+    """Bytes that are no OTLP request of their kind."""
+
+class RecordBatch:
+    """A record batch, for whoever speaks Arrow's C data interface: `pyarrow.record_batch(batch)`."""
+
+    @property
+    def num_rows(self) -> int: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+def check(kind: Kind, payload: bytes) -> tuple[int, int]:
+    """Count a request's records: (those to keep, those whose trace or span id is invalid).
+
+    Raises `DecodeError`.
+    """
+
+def decode(kind: Kind, payloads: list[bytes]) -> dict[str, tuple[RecordBatch, list[int]]]:
+    """Decode requests of one kind: by signal, a record batch, and how many of its rows come from each request.
+
+    Signals without rows are left out. Raises `DecodeError`; `OverflowError` for more than `MOST_BYTES` at once.
+    """
