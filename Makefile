@@ -40,8 +40,8 @@ test: setup
 
 # Kills the collector again and again, and counts what arrived.
 chaos: setup
-	$(BIN)/python tests/chaos/chaos.py --kills 200 --store embedded
-	$(BIN)/python tests/chaos/chaos.py --kills 60 --store http
+	PYTHONPATH=tests/support $(BIN)/python tests/chaos/chaos.py --kills 200 --store embedded
+	PYTHONPATH=tests/support $(BIN)/python tests/chaos/chaos.py --kills 60 --store http
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -14,11 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from collector import CollectorProcess, until
+from collector_process import CollectorProcess, until
 from faulty_proxy import FaultyProxy
-
 from load import KINDS, RECORDS_A_REQUEST, Load
 
 _TABLES = {

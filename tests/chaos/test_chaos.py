@@ -1,11 +1,8 @@
 """A short round of `make chaos`."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from chaos import run
 

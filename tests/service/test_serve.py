@@ -1,0 +1,170 @@
+"""`glasshouse serve` as a user runs it: a process of its own, real ports, the embedded store."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from collector_process import CollectorProcess, until
+
+PROGRAM = Path(sys.executable).parent / "glasshouse"
+CASE = Path(__file__).parents[3] / "shared" / "data" / "trainticket"
+SPAN = {
+    "resourceSpans": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "hello"}}]},
+            "scopeSpans": [
+                {
+                    "spans": [
+                        {
+                            "traceId": "5B8EFFF798038103D269B633813FC60C",
+                            "spanId": "EEE19B7EC3C1B174",
+                            "name": "first",
+                            "startTimeUnixNano": "1790000000000000000",
+                            "endTimeUnixNano": 1790000000250000000,
+                        }
+                    ]
+                }
+            ],
+        }
+    ]
+}
+TRACE = "5b8efff798038103d269b633813fc60c"
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[CollectorProcess]:
+    """Return a running collector, ended after the test."""
+    process = CollectorProcess(tmp_path / "data")
+    yield process
+    if process.alive:
+        process.kill()
+
+
+def _send(collector: CollectorProcess) -> None:
+    answer = httpx.post(f"http://{collector.endpoints()['http']}/v1/traces", json=SPAN)
+    assert (answer.status_code, answer.json()) == (200, {})
+
+
+def _found(collector: CollectorProcess) -> bool:
+    answer = httpx.get(f"http://{collector.endpoints()['api']}/api/v1/traces/{TRACE}")
+    return answer.status_code == httpx.codes.OK
+
+
+def test_a_span_sent_is_found_again(collector: CollectorProcess) -> None:
+    """In by OTLP/JSON, out by trace id, whatever the case of its letters."""
+    _send(collector)
+    until(lambda: _found(collector), "the trace is found")
+    api = f"http://{collector.endpoints()['api']}"
+    trace = httpx.get(f"{api}/api/v1/traces/{TRACE.upper()}").json()
+    assert [span["name"] for span in trace["spans"]] == ["first"]
+    assert collector.ask(f"SELECT ServiceName, Duration FROM otel_traces WHERE TraceId = '{TRACE}'") == [
+        ["hello", 250_000_000]
+    ] or collector.ask(
+        f"SELECT ServiceName, toString(Duration) FROM otel_traces WHERE TraceId = '{TRACE}'"
+    ) == [["hello", "250000000"]]
+
+
+def test_it_says_once_where_everything_is(collector: CollectorProcess) -> None:
+    """One banner, with the addresses and how to send; and it is ready."""
+    at = collector.endpoints()
+    until(lambda: "glasshouse send" in collector.log(), "the banner is printed")
+    for address in at.values():
+        assert collector.log().count(f"{address}\n") + collector.log().count(f"{address} ") >= 1
+    until(lambda: httpx.get(f"http://{at['api']}/ready").status_code == httpx.codes.OK, "it is ready")
+    for path in ("/health", "/live"):
+        assert httpx.get(f"http://{at['api']}{path}").status_code == httpx.codes.OK
+
+
+def test_it_ends_cleanly_and_finds_everything_after_the_next_start(tmp_path: Path) -> None:
+    """SIGTERM: exit code 0, and nothing accepted is lost on the way out."""
+    first = CollectorProcess(tmp_path / "data")
+    _send(first)
+    assert first.stop() == 0, first.log()
+    assert "Traceback" not in first.log()
+    second = CollectorProcess(tmp_path / "data")
+    until(lambda: _found(second), "the trace is found after a restart")
+    assert second.stop() == 0
+
+
+def test_a_second_collector_on_the_same_data_is_refused(collector: CollectorProcess) -> None:
+    """One clear line names the folder; exit code 2; the first goes on."""
+    collector.endpoints()
+    ports = ("--grpc-port", "0", "--http-port", "0", "--port", "0")
+    second = subprocess.run(
+        [PROGRAM, "serve", "--data-dir", collector.data_dir, *ports],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 2, second.stderr
+    assert str(collector.data_dir) in second.stderr
+    assert "Traceback" not in second.stderr
+    _send(collector)
+
+
+def test_a_taken_port_is_named(collector: CollectorProcess, tmp_path: Path) -> None:
+    """The setting to change stands in the message."""
+    port = collector.endpoints()["grpc"].rpartition(":")[2]
+    second = subprocess.run(
+        [PROGRAM, "serve", "--data-dir", tmp_path / "other", "--grpc-port", port, "--http-port", "0", "--port", "0"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert second.returncode == 2, second.stderr
+    assert "port" in second.stderr
+    assert port in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_with_a_token_nobody_else_comes_in(tmp_path: Path) -> None:
+    """Senders and askers need it; health needs none."""
+    collector = CollectorProcess(tmp_path / "data", env={"GLASSHOUSE_AUTH_TOKEN": "s3cr3t"})
+    at = collector.endpoints()
+    try:
+        url = f"http://{at['http']}/v1/traces"
+        assert httpx.post(url, json=SPAN).status_code == httpx.codes.UNAUTHORIZED
+        assert (
+            httpx.post(url, json=SPAN, headers={"Authorization": "Bearer s3cr3t"}).status_code
+            == httpx.codes.OK
+        )
+        sql = f"http://{at['api']}/api/v1/sql"
+        assert httpx.post(sql, json={"query": "SELECT 1"}).status_code == httpx.codes.UNAUTHORIZED
+        assert (
+            httpx.post(sql, json={"query": "SELECT 1"}, headers={"X-API-Key": "s3cr3t"}).status_code
+            == httpx.codes.OK
+        )
+        assert httpx.get(f"http://{at['api']}/health").status_code == httpx.codes.OK
+        assert "s3cr3t" not in collector.log()
+    finally:
+        collector.kill()
+
+
+@pytest.mark.skipif(not CASE.exists(), reason="the Train Ticket data is not beside this checkout")
+def test_the_train_ticket_case_arrives_whole(collector: CollectorProcess) -> None:
+    """`glasshouse send` of a real recording: the store holds exactly what its answer sheet counts."""
+    case = next(case for case in json.loads((CASE / "cases.json").read_text()) if case["case"] == "tt-02")
+    grpc = f"http://{collector.endpoints()['grpc']}"
+    files = sorted((CASE / "tt-02").glob("*.jsonl.gz"))
+    sent = subprocess.run(
+        [PROGRAM, "send", "--endpoint", grpc, *files],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert sent.returncode == 0, sent.stderr
+    until(collector.drained, "everything is delivered")
+    counts = {
+        table: int(collector.ask(f"SELECT count() FROM {table} WHERE Project = 'default'")[0][0])
+        for table in ("otel_traces", "otel_logs", "otel_metrics_gauge")
+    }
+    assert counts == {
+        "otel_traces": case["spans"],
+        "otel_logs": case["log_records"],
+        "otel_metrics_gauge": case["metric_points"],
+    }
