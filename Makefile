@@ -38,6 +38,11 @@ serve: setup
 test: setup
 	$(BIN)/pytest -n 2 -m "not languages"
 
+# Senders in other languages, whose libraries come from their own registries.
+test-languages: setup
+	@$(MAKE) --no-print-directory -C tests/languages
+	$(BIN)/pytest -m languages tests/languages
+
 # Kills the collector again and again, and counts what arrived.
 chaos: setup
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/chaos.py --kills 200 --store embedded

@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
+
+from collector_process import CollectorProcess, until
 
 HERE = Path(__file__).parent
 PATIENCE_SECONDS = 60.0
@@ -82,36 +84,11 @@ class Run:
 
 
 class Collector:
-    """`glasshouse serve` on free ports, with a data folder of its own."""
+    """A running `glasshouse serve`, as its senders and askers see it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._log_path = folder / "collector.log"
-        self._log = self._log_path.open("wb")
-        self._endpoints = folder / "data" / "endpoints.json"
-        ports = ("--grpc-port", "0", "--http-port", "0", "--port", "0")
-        program = Path(sys.executable).with_name("glasshouse")
-        self._process = subprocess.Popen(
-            [program, "serve", "--data-dir", folder / "data", *ports],
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-        )
-
-    def __enter__(self) -> Self:
-        until(self._listens, "the collector listens")
-        self.addresses: dict[str, str] = json.loads(self._endpoints.read_text())
-        self._api = httpx.Client(base_url=f"http://{self.addresses['api']}", timeout=30)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._api.close()
-        self._process.terminate()
-        self._process.wait(PATIENCE_SECONDS)
-        self._log.close()
-
-    def _listens(self) -> bool:
-        assert self._process.poll() is None, f"the collector ended:\n{self._log_path.read_text()[-3000:]}"
-        return self._endpoints.exists()
+    def __init__(self, process: CollectorProcess) -> None:
+        self.addresses = process.endpoints()
+        self._sql = f"http://{self.addresses['api']}/api/v1/sql"
 
     def endpoint(self, protocol: str) -> str:
         """Return what OTEL_EXPORTER_OTLP_ENDPOINT must be for a protocol."""
@@ -119,26 +96,31 @@ class Collector:
 
     def query(self, statement: str) -> list[list[Any]]:
         """Return the rows of the answer to an SQL statement."""
-        answer = self._api.post("/api/v1/sql", json={"query": statement})
+        answer = httpx.post(self._sql, json={"query": statement}, timeout=PATIENCE_SECONDS)
         assert answer.status_code == httpx.codes.OK, answer.text
-        rows: list[list[Any]] = answer.json()["rows"]
-        return rows
+        kinds = [column["type"] for column in answer.json()["columns"]]
+        return [
+            [plain(value, kind) for value, kind in zip(row, kinds, strict=True)]
+            for row in answer.json()["rows"]
+        ]
 
     def query_until(self, statement: str, enough: int) -> list[list[Any]]:
-        """Ask until there are `enough` rows; AssertionError with the last answer where there never are."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while len(rows := self.query(statement)) < enough:
-            assert time.monotonic() < deadline, f"{len(rows)} of {enough} rows came: {statement}\n{rows}"
-            time.sleep(0.1)
+        """Ask until there are `enough` rows; AssertionError where there never are."""
+        rows: list[list[Any]] = []
+
+        def enough_rows() -> bool:
+            rows[:] = self.query(statement)
+            return len(rows) >= enough
+
+        until(enough_rows, f"there are {enough} rows: {statement}", PATIENCE_SECONDS)
         return rows
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until a condition holds; AssertionError says what for, where it never does."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:.0f} s in vain until {what}"
-        time.sleep(0.05)
+def plain(value: Any, kind: str) -> Any:
+    """Return a value of an answer with 64-bit integers, which JSON carries as text, as numbers."""
+    if isinstance(value, list) and kind.startswith("Array("):
+        return [plain(one, kind.removeprefix("Array(")[:-1]) for one in value]
+    return int(value) if kind in {"Int64", "UInt64"} else value
 
 
 def otlp_environment(collector: Collector, protocol: str, service: str) -> dict[str, str]:
@@ -173,8 +155,9 @@ Execute = Callable[[Sequence[str | Path], Path, dict[str, str]], str]
 @pytest.fixture(scope="session")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
     """One collector for all senders; each has a service name of its own."""
-    with Collector(tmp_path_factory.mktemp("collector")) as running:
-        yield running
+    process = CollectorProcess(tmp_path_factory.mktemp("languages") / "data")
+    yield Collector(process)
+    assert process.stop() == 0, process.log()
 
 
 @pytest.fixture
@@ -201,13 +184,14 @@ def run(collector: Collector, request: pytest.FixtureRequest) -> Run:
     base_seconds = began // 10**9 - BEFORE_NOW_SECONDS
     environment = otlp_environment(collector, protocol, service) | sender.environment
     environment |= {
-        "OTEL_EXPORTER_OTLP_COMPRESSION": compression,
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality,
         "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=shop,deployment.environment.name=test",
         "TRACEPARENT": f"00-{trace_id}-{PARENT_SPAN_ID}-01",
         "TRACESTATE": "congo=t61rcWkgMzE",
         "SENDER_BASE_SECONDS": str(base_seconds),
     }
+    if compression != "none":  # the SDK for Python refuses the word where it sends over gRPC
+        environment["OTEL_EXPORTER_OTLP_COMPRESSION"] = compression
     printed = execute(sender.command, sender.folder, environment)
     return Run(
         language=language,

@@ -34,6 +34,18 @@ def assert_caller_and_called(spans: list[list[str]], name_of_called: str) -> Non
     assert (server_kind, name, same_trace, parent) == ("Server", name_of_called, trace_id, client_id)
 
 
+def assert_durations_counted(collector: "Collector", service: str) -> None:
+    """Check for the durations of one call, at the caller and at the called."""
+    counts = (
+        f"SELECT DISTINCT MetricName, Count FROM otel_metrics_histogram WHERE ServiceName = '{service}' "
+        "AND MetricName LIKE 'http.%' ORDER BY MetricName"
+    )
+    assert collector.query_until(counts, 2) == [
+        ["http.client.request.duration", 1],
+        ["http.server.request.duration", 1],
+    ]
+
+
 def test_a_java_application_sends_through_the_agent(
     collector: "Collector", environment: "Environment", execute: "Execute"
 ) -> None:
@@ -49,11 +61,7 @@ def test_a_java_application_sends_through_the_agent(
         f"SELECT Body, SeverityText, SeverityNumber, TraceId FROM otel_logs {of_service}", 1
     )
     assert records == [["an order came in", "INFO", 9, spans[1][2]]]
-    counts = f"SELECT MetricName, Count FROM otel_metrics_histogram {of_service} ORDER BY MetricName"
-    assert collector.query_until(counts, 2) == [
-        ["http.client.request.duration", 1],
-        ["http.server.request.duration", 1],
-    ]
+    assert_durations_counted(collector, "java-alone")
 
 
 def test_a_node_application_sends_through_its_instrumentation(
@@ -65,14 +73,7 @@ def test_a_node_application_sends_through_its_instrumentation(
     command = ["node", "--require", "@opentelemetry/auto-instrumentations-node/register", "shop.cjs"]
     execute(command, HERE / "node", environment("node-alone") | variables)
     assert_caller_and_called(spans_of(collector, "node-alone", 2), "GET")
-    counts = (
-        "SELECT DISTINCT MetricName, Count FROM otel_metrics_histogram WHERE ServiceName = 'node-alone' "
-        "AND MetricName LIKE 'http.%' ORDER BY MetricName"
-    )
-    assert collector.query_until(counts, 2) == [
-        ["http.client.request.duration", 1],
-        ["http.server.request.duration", 1],
-    ]
+    assert_durations_counted(collector, "node-alone")
 
 
 def test_a_python_application_sends_through_its_instrumentation(
