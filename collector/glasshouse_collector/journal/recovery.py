@@ -123,12 +123,14 @@ def _repair(last: Segment, damage: Damage) -> None:
         last.frames = sum(1 for _ in iter(lambda: reader.read(size), None))
     finally:
         reader.close()
+    tail = size
+    while damaged and damaged[-1][1] == tail:
+        tail = damaged.pop()[0]
+    if tail < size:
+        damage.torn(last, tail, size)
+        last.end = tail
     for first, end in damaged:
-        if end == size:
-            damage.torn(last, first, end)
-            last.end = first
-        else:
-            damage.corrupted(last, first, end)
+        damage.corrupted(last, first, end)
 
 
 def _checked(path: Path, file: CursorFile | None, intact: bool, end: Position) -> FoundCursor | None:
