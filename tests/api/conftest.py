@@ -1,21 +1,21 @@
-"""A served API on a port of its own."""
+"""A served API on a port of its own, with or without an embedded store."""
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from glasshouse_collector.api.config import ApiConfig
-from glasshouse_collector.api.server import ApiServer
+from glasshouse_collector.api import ApiConfig, ApiServer
 from glasshouse_collector.core.access import Authenticator, OpenAccess
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.status import Status
+from glasshouse_collector.store import Store, StoreSettings
 
 
 @pytest.fixture
@@ -28,9 +28,24 @@ def services() -> Services:
     return offered
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Lend an embedded store with its tables made."""
+    opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('api')}/store"))
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., httpx.Client]]:
+    """Serve an app on a free port for the test's time; returns a client bound to it."""
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(_serving(app))
+
+
 @contextmanager
-def serving(app: FastAPI, config: ApiConfig | None = None) -> Iterator[httpx.Client]:
-    """Serve `app` on a free port from a thread of its own; the client is bound to it."""
+def _serving(app: FastAPI) -> Iterator[httpx.Client]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -38,7 +53,7 @@ def serving(app: FastAPI, config: ApiConfig | None = None) -> Iterator[httpx.Cli
     def run(coroutine: Any) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=30)
 
-    server = ApiServer(app, config or ApiConfig(port=0))
+    server = ApiServer(app, ApiConfig(port=0))
     try:
         run(server.start())
         with httpx.Client(base_url=f"http://127.0.0.1:{server.bound_port}", timeout=60) as client:

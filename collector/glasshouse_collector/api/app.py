@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
+from glasshouse_collector.api.access import require_key
 from glasshouse_collector.api.config import ApiConfig
 from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
+from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.routes.health import health_routes
 from glasshouse_collector.api.routes.metrics import metrics_routes
+from glasshouse_collector.api.routes.sql import sql_routes
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.metrics import Metrics
 
@@ -41,6 +44,15 @@ def create_app(
     app.add_middleware(Observed, metrics=services.get(Metrics))
     app.include_router(health_routes(services))
     app.include_router(metrics_routes(services))
+    app.include_router(_questions(services, config))
     for routes in extensions_routes:
         app.include_router(routes)
     return app
+
+
+def _questions(services: Services, config: ApiConfig) -> APIRouter:
+    """Return everything under `/api/v1`, for those with a key."""
+    questions = Questions(services, config)
+    routes = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key(services))])
+    routes.include_router(sql_routes(questions))
+    return routes

@@ -19,6 +19,8 @@ class ApiConfig(ComponentConfig):
     """A query whose answer has more rows is refused."""
     query_memory: int = Field(default=2 << 30, ge=1 << 20)
     """A query that needs more bytes of memory is stopped."""
+    query_answer_bytes: int = Field(default=64 << 20, ge=1 << 10)
+    """A query whose answer has more bytes is refused."""
     query_concurrency: int = Field(default=4, ge=1, le=256)
     """Queries that run at once; one more waits."""
     query_wait_seconds: float = Field(default=2.0, ge=0)

@@ -5,6 +5,7 @@ import time
 import uuid
 from http import HTTPStatus
 
+from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,6 +59,7 @@ class Observed:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._templates: dict[int, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -77,7 +79,7 @@ class Observed:
             await self._app(scope, receive, observed)
         except Exception:
             error_id = uuid.uuid4().hex
-            _log.exception("unexpected error %s at %s %s", error_id, scope["method"], _route(scope))
+            _log.exception("unexpected error %s at %s %s", error_id, scope["method"], self._route(scope))
             if status:  # too late to say anything else; the server cuts the connection
                 raise
             response = problem_response(
@@ -87,12 +89,18 @@ class Observed:
             )
             await response(scope, receive, observed)
         finally:
-            route = _route(scope)
+            route = self._route(scope)
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.api_requests.labels(method, route, str(status)).inc()
             self._metrics.api_seconds.labels(route).observe(time.perf_counter() - started)
 
-
-def _route(scope: Scope) -> str:
-    """Return the route's template: never the path, whose values are without end."""
-    return getattr(scope.get("route"), "path", "") or "unknown"
+    def _route(self, scope: Scope) -> str:
+        """Return the route's template: never the path, whose values are without end."""
+        route = scope.get("route")
+        if route is None:
+            return "unknown"
+        if id(route) not in self._templates:
+            # A route knows its path within its router only; the application knows the whole.
+            contexts = iter_route_contexts(scope["app"].routes)
+            self._templates = {id(it.original_route): it.path or "unknown" for it in contexts}
+        return self._templates.get(id(route), "unknown")

@@ -26,13 +26,18 @@ class ProblemDetails(BaseModel):
 
 
 class Problem(HTTPException):
-    """An answer that is an error; `detail` is one line for a person."""
+    """An answer that is an error; `detail` is one line for a person, `extra` are members of its own."""
 
     def __init__(
-        self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(status_code=status, detail=detail, headers=dict(headers or {}))
-        self.extra = extra
+        self.extra = dict(extra or {})
 
 
 def answers(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:

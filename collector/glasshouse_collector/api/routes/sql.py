@@ -1,0 +1,126 @@
+"""Questions in SQL, which can read the store's tables and do nothing else."""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from glasshouse_collector.api.json_values import json_values
+from glasshouse_collector.api.problems import answers
+from glasshouse_collector.api.questions import Questions
+from glasshouse_collector.store import QueryAnswer, Store
+
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+class SqlQuestion(BaseModel):
+    """One statement that reads."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(
+        min_length=1,
+        description="One SELECT, SHOW, DESCRIBE or EXPLAIN in ClickHouse's SQL.",
+        examples=["SELECT ServiceName, count() AS spans FROM otel_traces GROUP BY ServiceName"],
+    )
+    parameters: dict[str, str | int | float | bool] = Field(
+        default={},
+        description="Values for `{name:Type}` in the query; never put a value into the text itself.",
+        examples=[{"service": "shop"}],
+    )
+
+
+class SqlColumn(BaseModel):
+    """One column of an answer."""
+
+    name: str
+    type: str = Field(description="ClickHouse's type.", examples=["LowCardinality(String)", "DateTime64(9)"])
+
+
+class SqlStatistics(BaseModel):
+    """What the query cost."""
+
+    elapsed_seconds: float
+    rows_read: int
+    bytes_read: int
+
+
+class SqlAnswer(BaseModel):
+    """The rows of an answer."""
+
+    columns: list[SqlColumn]
+    rows: list[list[Any]] = Field(
+        description="A list a row, in the order of the columns. Integers of 64 bits and more, and decimals, "
+        'are text; so are NaN and the infinities ("NaN", "Infinity", "-Infinity"); times are RFC 3339 in UTC.'
+    )
+    statistics: SqlStatistics
+
+
+def sql_routes(questions: Questions) -> APIRouter:
+    """Return `/sql`."""
+    routes = APIRouter(tags=["sql"])
+
+    @routes.post(
+        "/sql",
+        summary="Ask in SQL",
+        response_model=SqlAnswer,
+        responses={
+            200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}},
+            **answers(
+                HTTPStatus.BAD_REQUEST,
+                HTTPStatus.UNAUTHORIZED,
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                HTTPStatus.SERVICE_UNAVAILABLE,
+            ),
+        },
+    )
+    async def sql(request: Request, question: SqlQuestion) -> Response:
+        """Run one read-only statement within the collector's limits of time, rows and memory.
+
+        Answers JSON, or an Arrow IPC stream to `Accept: application/vnd.apache.arrow.stream`. A
+        statement that is wrong or may not run is a 400 with ClickHouse's message; one that goes
+        over a limit is a 422, never a shorter answer; where too many questions are being
+        answered, or the store is away, it is a 503 with Retry-After.
+        """
+        as_arrow = ARROW in request.headers.get("accept", "")
+        encode = _arrow if as_arrow else _json
+
+        def ask(store: Store) -> bytes:
+            answer = store.query_readonly(question.query, questions.limits, question.parameters)
+            return encode(answer)
+
+        body = await questions.ask(request, ask)
+        return Response(body, media_type=ARROW if as_arrow else "application/json")
+
+    return routes
+
+
+def _arrow(answer: QueryAnswer) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, answer.table.schema) as stream:
+        stream.write_table(answer.table)
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
+
+
+def _json(answer: QueryAnswer) -> bytes:
+    columns = [
+        json_values(column, kind)
+        for column, (_, kind) in zip(answer.table.columns, answer.columns, strict=True)
+    ]
+    statistics = answer.statistics
+    return orjson.dumps(
+        {
+            "columns": [{"name": name, "type": kind} for name, kind in answer.columns],
+            "rows": list(zip(*columns, strict=True)),
+            "statistics": {
+                "elapsed_seconds": statistics.elapsed,
+                "rows_read": statistics.rows_read,
+                "bytes_read": statistics.bytes_read,
+            },
+        }
+    )
