@@ -21,6 +21,8 @@ _KEEP_ALIVE_SECONDS = 150
 """Above the export interval of metrics (60 s): a connection closed just as its next request comes
 is a failed export."""
 _HEAD_SECONDS = 20.0
+_THROWN_AWAY = 4
+"""Times a request's greatest size that a sender may send on after a refusal, to see its answer."""
 
 
 class OtlpHttpConfig(ComponentConfig):
@@ -105,7 +107,9 @@ class OtlpHttpReceiver:
         )
 
     def _uvicorn_config(self, app: OtlpHttpApp) -> uvicorn.Config:
-        limits = ConnectionLimits(_HEAD_SECONDS, self._config.max_request_bytes)
+        config = self._config
+        thrown_away = _THROWN_AWAY * config.max_request_bytes
+        limits = ConnectionLimits(_HEAD_SECONDS, config.body_seconds, thrown_away)
         configured = uvicorn.Config(
             app,
             http=protocol_with(limits, self._refused),
@@ -118,7 +122,7 @@ class OtlpHttpReceiver:
             server_header=False,
             date_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=self._config.shutdown_seconds,
+            timeout_graceful_shutdown=config.shutdown_seconds,
         )
         configured.load()
         return configured

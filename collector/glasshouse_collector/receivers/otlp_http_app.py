@@ -25,7 +25,7 @@ from glasshouse_collector.core.errors import Backpressure, GlasshouseError
 from glasshouse_collector.receivers import answers
 from glasshouse_collector.receivers.cors import CrossOrigin
 from glasshouse_collector.receivers.decompression import ENCODINGS, decompress, too_large
-from glasshouse_collector.receivers.refusals import Refusal, refusal_of
+from glasshouse_collector.receivers.refusals import RETRY_AFTER_FAULT, Refusal, refusal_of
 
 TRANSPORT = "otlp_http"
 PROTOBUF = "application/x-protobuf"
@@ -110,6 +110,8 @@ class OtlpHttpApp:
         except _Gone:
             self._refused.labels(TRANSPORT, "disconnected").inc()
             return
+        except asyncio.CancelledError:  # the time to stop is over, and this is the last to be done
+            answer = self._refuse(_stopping(), headers)
         except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
             answer = self._refuse(fault, headers)
         extra = self._cross_origin.headers_for(headers.get("origin"))
@@ -246,6 +248,11 @@ def _method_not_allowed(method: str, allowed: str) -> _Refused:
         "method_not_allowed", StatusCode.UNIMPLEMENTED, 405, f"send OTLP with POST, not {method}"
     )
     return _Refused(refusal, (b"allow", allowed.encode()))
+
+
+def _stopping() -> _Refused:
+    message = "the collector is stopping: send the request again"
+    return _Refused(Refusal("stopping", StatusCode.UNAVAILABLE, 503, message, RETRY_AFTER_FAULT))
 
 
 def _too_slow(seconds: float) -> _Refused:

@@ -25,9 +25,10 @@ _quiet.setLevel(logging.ERROR)  # a stranger's bad requests are counted, not log
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Seconds for a head or for what is thrown away, and bytes of the latter."""
+    """Seconds for a request's head, seconds for the rest of a refused body, and bytes of that."""
 
-    seconds: float
+    head_seconds: float
+    body_seconds: float
     thrown_away_bytes: int
 
 
@@ -41,14 +42,15 @@ class OtlpHttpProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.logger = _quiet
         self._timer: asyncio.TimerHandle | None = None
-        self._in_head = True
+        self._in_head = False
+        self._in_body = False
         self._head_bytes = 0
         self._thrown_away_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._start_timer()
+        self._start_timer(self.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
@@ -56,24 +58,30 @@ class OtlpHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; where that is no request under way, watch how long and how much it is."""
+        """Parse what came; a head, or the rest of a body that was refused, has to end in time."""
         in_head_before = self._in_head
         super().data_received(data)
-        if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
+        if self.transport.is_closing():
             return
-        if not self._in_head:  # the rest of a body that was refused already
-            self._start_timer()
-        elif in_head_before:
-            self._start_timer()
-            self._head_bytes += len(data)
+        if self._in_head:
+            self._start_timer(self.limits.head_seconds)
+            self._head_bytes += len(data) if in_head_before else 0
             if self._head_bytes > HEAD_BYTES:
                 self._refuse(431, f"the request's head has more than {HEAD_BYTES} bytes")
+        elif self._in_body and self.cycle.response_complete:
+            self._start_timer(self.limits.body_seconds)
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Hand the request to the application."""
+        """Hand the request to the application, which times its body."""
         self._stop_timer()
-        self._in_head = False
-        self._head_bytes = self._thrown_away_bytes = 0
+        self._in_head, self._in_body = False, True
+        self._thrown_away_bytes = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -87,7 +95,7 @@ class OtlpHttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Wait for the next request, no longer than connections are kept alive."""
         self._stop_timer()
-        self._in_head = True
+        self._in_body = False
         super().on_message_complete()
         if self.cycle.response_complete and self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -108,9 +116,9 @@ class OtlpHttpProtocol(HttpToolsProtocol):
         )
         self.transport.close()
 
-    def _start_timer(self) -> None:
+    def _start_timer(self, seconds: float) -> None:
         if self._timer is None:
-            self._timer = self.loop.call_later(self.limits.seconds, self._time_out)
+            self._timer = self.loop.call_later(seconds, self._time_out)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
