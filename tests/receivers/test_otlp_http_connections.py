@@ -18,6 +18,7 @@ from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.receivers import otlp_http
 from glasshouse_collector.receivers.otlp_http import OtlpHttpConfig, OtlpHttpReceiver
+from glasshouse_collector.receivers.otlp_http_protocol import OtlpHttpProtocol
 
 TRACES = RequestKind.TRACES
 PAYLOAD = traces("GET /").SerializeToString()
@@ -148,8 +149,8 @@ def test_a_refused_body_is_not_read_on_for_ever() -> None:
 
 def test_a_refused_body_that_stops_ends_the_connection() -> None:
     """It holds nothing, but it shall not stay either."""
-    config = {"max_request_bytes": 100_000, "http_body_seconds": 0.2}
-    with serving(ScriptedDoor(), **config) as served, connected(served) as connection:
+    limited = serving(ScriptedDoor(), max_request_bytes=100_000, http_body_seconds=0.2)
+    with limited as served, connected(served) as connection:
         connection.sendall(HEAD + b"Content-Length: 100001\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
         connection.sendall(b"x")
