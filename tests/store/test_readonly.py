@@ -1,12 +1,15 @@
 """A user's SQL reads our tables and does nothing else, however it is written."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from glasshouse_collector.core.batch import Signal
 from glasshouse_collector.store import QueryLimits, QueryRefused, QueryTimedOut, QueryTooBig, Store
 
+Rows = Callable[..., pa.RecordBatch]
 LIMITS = QueryLimits(seconds=5, rows=1000, memory=300 * 2**20)
 
 HOSTILE = [
@@ -88,7 +91,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("sql", HOSTILE)
-def test_hostile_sql_is_refused(store: Store, rows, tmp_path: Path, sql: str) -> None:
+def test_hostile_sql_is_refused(store: Store, rows: Rows, tmp_path: Path, sql: str) -> None:
     """What reads or writes beyond the tables is refused, and leaves nothing behind."""
     secret, written = tmp_path / "secret", tmp_path / "written"
     secret.write_text("open sesame")
@@ -98,3 +101,50 @@ def test_hostile_sql_is_refused(store: Store, rows, tmp_path: Path, sql: str) ->
     assert "sesame" not in str(refused.value)
     assert not written.exists()
     assert store.query_arrow("SELECT count() AS n FROM otel_traces").to_pylist() == [{"n": 10}]
+
+
+ORDINARY = [
+    "SELECT count() FROM otel_traces",
+    "SELECT ServiceName, quantile(0.95)(Duration) FROM otel_traces GROUP BY 1 ORDER BY 2 DESC LIMIT 5;",
+    "WITH t AS (SELECT TraceId FROM default.otel_traces) SELECT * FROM t -- the ids",
+    "SELECT arrayMap(x -> x + 1, [1, 2]), SpanAttributes['user.id'], 1::Int8 FROM otel_traces",
+    "SELECT toStartOfMinute(Timestamp) AS t, count() FROM otel_traces GROUP BY t ORDER BY t WITH FILL STEP 60",
+    "SELECT row_number() OVER (PARTITION BY ServiceName ORDER BY Timestamp ASC) FROM otel_traces",
+    "SELECT a.TraceId FROM otel_traces AS a JOIN otel_traces b USING (TraceId) UNION ALL SELECT 'file(1)'",
+    "SELECT Body FROM otel_logs WHERE hasAllTokens(lower(Body), 'file') AND Body LIKE '%url(%'",
+    "SELECT number, format('{}', 'x') FROM numbers(3)",
+    "SELECT name FROM system.tables WHERE database = currentDatabase()",
+    "SELECT * EXCEPT (TraceId) FROM otel_traces ARRAY JOIN mapKeys(SpanAttributes) AS key",
+    "SHOW TABLES",
+    "SHOW CREATE TABLE otel_logs",
+    "DESCRIBE TABLE otel_traces",
+    "EXPLAIN indexes = 1 SELECT count() FROM otel_traces WHERE TraceId = 'x'",
+    "(SELECT 1) INTERSECT (SELECT 1)",
+]
+
+
+@pytest.mark.parametrize("sql", ORDINARY)
+def test_ordinary_sql_is_answered(store: Store, sql: str) -> None:
+    """What people ask of their telemetry passes, with a ClickHouse type for each column."""
+    answer = store.query_readonly(sql, LIMITS)
+    assert [name for name, _ in answer.columns] == answer.table.schema.names
+    assert all(kind for _, kind in answer.columns)
+
+
+def test_limits_hold(store: Store) -> None:
+    """Time, rows, memory and bytes are limited, each with an error of its own kind."""
+    with pytest.raises(QueryTimedOut):
+        store.query_readonly("SELECT count() FROM numbers(1000000000000)", QueryLimits(seconds=0.5))
+    with pytest.raises(QueryTooBig):
+        store.query_readonly("SELECT number FROM numbers(1001)", LIMITS)
+    with pytest.raises(QueryTooBig):
+        store.query_readonly("SELECT length(groupArray(number)) FROM numbers(100000000)", LIMITS)
+    with pytest.raises(QueryTooBig):
+        store.query_readonly("SELECT repeat('x', 1000000) FROM numbers(999)", LIMITS)
+
+
+def test_parameters_are_values_not_sql(store: Store) -> None:
+    """A parameter's quotes, backslashes and line ends reach the query as they are."""
+    awkward = "it's \\ a\nline\t'; DROP TABLE otel_traces --"
+    answer = store.query_readonly("SELECT {text:String} AS text", LIMITS, {"text": awkward})
+    assert answer.table.to_pylist() == [{"text": awkward}]

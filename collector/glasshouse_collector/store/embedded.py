@@ -123,7 +123,7 @@ class EmbeddedEngine:
             try:
                 connection.query(sql, "Null")
             except Exception as failure:  # noqa: BLE001  (chDB raises bare ones)
-                raise _failure(failure) from None
+                raise engine_failure(failure) from None
         del rows
 
     def await_insert(self, query_id: str, seconds: float) -> None:
@@ -147,12 +147,12 @@ def _set(connection: Any, options: Options | None) -> None:
 
 def _run(connection: Any, sql: str, output: str, parameters: Parameters | None = None) -> Any:
     try:
-        return connection.query(sql, output, params=_parameters(parameters))
+        return connection.query(sql, output, params=escaped(parameters))
     except Exception as failure:  # noqa: BLE001  (chDB raises bare ones)
-        raise _failure(failure) from None
+        raise engine_failure(failure) from None
 
 
-def _parameters(parameters: Parameters | None) -> dict[str, Any]:
+def escaped(parameters: Parameters | None) -> dict[str, Any]:
     """Write strings as the engine reads parameters: escaped as in tab-separated text."""
     given = parameters or {}
     return {k: v.translate(_ESCAPES) if isinstance(v, str) else v for k, v in given.items()}
@@ -169,6 +169,7 @@ def _message(failure: Exception) -> str:
     return _TRAILER.sub("", text[max(text.find("Code: "), 0) :]).strip()
 
 
-def _failure(failure: Exception) -> EngineFailure:
+def engine_failure(failure: Exception) -> EngineFailure:
+    """Read what chDB raised: ClickHouse's text with its code."""
     code = _CODE.search(str(failure))
     return EngineFailure(_message(failure), code=int(code.group(1)) if code else None)

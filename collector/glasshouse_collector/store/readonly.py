@@ -2,9 +2,10 @@
 
 ClickHouse's `readonly` setting stops changes to data and to settings. It does not stop everything
 that reads beyond the tables: measured on engine 26.9, it lets through the function `file()` (any file of
-the embedded engine's user), `DESCRIBE url(…)` (a request to any address), `INTO OUTFILE`, `KILL QUERY`, and in chDB
-`Python(…)` (any object of this process). So the engine's own parser first writes the statement
-anew (`formatQuery`) and shows its tree (`EXPLAIN AST`); only what is known to be harmless then runs.
+the embedded engine's user), `DESCRIBE url(…)` (a request to any address), `INTO OUTFILE`,
+`KILL QUERY`, and in chDB `Python(…)` (any object of this process). So the engine's own parser first
+writes the statement anew (`formatQuery`) and shows its tree (`EXPLAIN AST`); only what is known to be
+harmless then runs.
 """
 
 import re
@@ -104,7 +105,7 @@ class ReadOnlyQueries:
         self._table_functions: frozenset[str] | None = None
 
     def answer(self, sql: str, limits: QueryLimits, parameters: Parameters | None = None) -> QueryAnswer:
-        """Run one statement that only reads; raises `QueryRefused`, and `Retryable` with the engine out of reach."""
+        """Run one statement that only reads; raises `QueryRefused`, `Retryable`."""
         try:
             selects, statement = self._admit(sql, parameters)
             answer = self._engine.query_readonly(statement, parameters, limits.options())
@@ -115,10 +116,10 @@ class ReadOnlyQueries:
             raise _refusal(failure) from None
         return QueryAnswer(columns, answer.table, answer.statistics)
 
-    def admit(self, sql: str) -> str:
+    def admit(self, sql: str, parameters: Parameters | None = None) -> str:
         """Return the one statement in `sql`, which reads and does nothing else; raises `QueryRefused`."""
         try:
-            return self._admit(sql)[1]
+            return self._admit(sql, parameters)[1]
         except EngineFailure as failure:
             raise _refusal(failure) from None
 
