@@ -6,7 +6,6 @@ import json
 import logging
 import signal
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from glasshouse_collector.api import ApiConfig, ApiServer, create_app
@@ -82,7 +81,6 @@ class Collector:
 
     async def stop(self) -> None:
         """Accept no more, finish what was accepted, close."""
-        (self._settings.data_dir / ENDPOINTS_FILE).unlink(missing_ok=True)
         await self._undo.aclose()
 
     def _provide(self) -> None:
@@ -221,10 +219,11 @@ class Collector:
 
     def _write_endpoints(self) -> None:
         """Leave the addresses where programs find them, for ports that were chosen by the system."""
-        path = Path(self._settings.data_dir) / ENDPOINTS_FILE
+        path = self._settings.data_dir / ENDPOINTS_FILE
         unfinished = path.with_suffix(".tmp")
         unfinished.write_text(json.dumps(self.endpoints) + "\n")
         unfinished.replace(path)
+        self._undo.callback(path.unlink, missing_ok=True)
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

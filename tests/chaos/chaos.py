@@ -46,12 +46,12 @@ class StoreProcess:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         program = Path(sys.executable).parent / "glasshouse"
-        self._log = (folder / "store.log").open("ab")
-        self._process = subprocess.Popen(
-            [program, "store", "serve", "--data-dir", folder / "store", "--port", str(port), "--writable"],
-            stdout=self._log,
-            stderr=self._log,
-        )
+        with (folder / "store.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, "store", "serve", "--data-dir", folder / "store", "--port", str(port), "--writable"],
+                stdout=log,
+                stderr=log,
+            )
         until(lambda: _listens(port), "the store listens")
         self.proxy = FaultyProxy(port, seed)
         self.proxy.start()

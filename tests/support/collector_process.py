@@ -28,17 +28,18 @@ class CollectorProcess:
 
     def __init__(self, data_dir: Path, *options: str, env: dict[str, str] | None = None) -> None:
         self.data_dir = data_dir
-        self._log = (data_dir.parent / f"{data_dir.name}.log").open("ab")
+        self._log = data_dir.parent / f"{data_dir.name}.log"
         program = Path(sys.executable).parent / "glasshouse"
         ports = ("--grpc-port", "0", "--http-port", "0", "--port", "0")
         self._endpoints = data_dir / "endpoints.json"
         self._endpoints.unlink(missing_ok=True)
-        self._process = subprocess.Popen(
-            [program, "serve", "--data-dir", data_dir, *ports, *options],
-            stdout=self._log,
-            stderr=self._log,
-            env=os.environ | (env or {}),
-        )
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, "serve", "--data-dir", data_dir, *ports, *options],
+                stdout=log,
+                stderr=log,
+                env=os.environ | (env or {}),
+            )
 
     @property
     def alive(self) -> bool:
@@ -58,7 +59,7 @@ class CollectorProcess:
 
     def log(self) -> str:
         """Return what it has printed."""
-        return Path(self._log.name).read_text(errors="replace")
+        return self._log.read_text(errors="replace")
 
     def kill(self) -> None:
         """End it as a power switch would."""
