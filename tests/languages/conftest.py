@@ -29,19 +29,25 @@ BEFORE_NOW_SECONDS = 10
 class Sender:
     """A program that sends, and what must be there before it can."""
 
-    language: str
     command: tuple[str, ...]
     folder: Path
-    tool: str
     installed: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def skip_unless_installed(self) -> None:
-        """Skip the test where the toolchain or the installed libraries are missing."""
-        if shutil.which(self.tool) is None:
-            pytest.skip(f"{self.tool} is not on the PATH: {self.language} cannot be tried here")
-        if not self.installed.exists():
-            pytest.skip(f"{self.installed} is missing: 'make test-languages' installs what senders need")
+    @property
+    def program(self) -> Path | str:
+        """What is started: a program on the PATH, or one of the sender's folder."""
+        name = self.command[0]
+        return self.folder / name if "/" in name else name
+
+
+def needs(*wanted: str | Path) -> None:
+    """Skip the test where a program or an installed file is missing."""
+    for each in wanted:
+        if shutil.which(each) is None and not Path(each).exists():
+            pytest.skip(
+                f"{each} is missing; 'make test-languages' installs what senders need, toolchains aside"
+            )
 
 
 _NODE = HERE / "node"
@@ -49,22 +55,16 @@ _GO = HERE / "go"
 _JAVA = HERE / "java"
 
 SENDERS = {
-    "python": Sender("Python", (sys.executable, "send.py"), HERE / "python", sys.executable, HERE),
+    "python": Sender((sys.executable, "send.py"), HERE / "python", HERE / "python" / "send.py"),
     "node": Sender(
-        "Node.js",
         ("node", "send.mjs"),
         _NODE,
-        "node",
         _NODE / "node_modules",
         {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp"},
     ),
-    "go": Sender("Go", ("target/send",), _GO, "go", _GO / "target" / "send"),
+    "go": Sender(("target/send",), _GO, _GO / "target" / "send"),
     "java": Sender(
-        "Java",
-        ("java", "-cp", "target/classes:target/libraries/*", "Send"),
-        _JAVA,
-        "java",
-        _JAVA / "target" / "libraries",
+        ("java", "-cp", "target/classes:target/libraries/*", "Send"), _JAVA, _JAVA / "target" / "libraries"
     ),
 }
 
@@ -86,17 +86,28 @@ class Run:
 class Collector:
     """A running `glasshouse serve`, as its senders and askers see it."""
 
-    def __init__(self, process: CollectorProcess) -> None:
+    def __init__(self, process: CollectorProcess, key: str = "") -> None:
         self.addresses = process.endpoints()
+        self._key = key
         self._sql = f"http://{self.addresses['api']}/api/v1/sql"
 
-    def endpoint(self, protocol: str) -> str:
-        """Return what OTEL_EXPORTER_OTLP_ENDPOINT must be for a protocol."""
-        return f"http://{self.addresses['grpc' if protocol == 'grpc' else 'http']}"
+    def environment(self, service: str, protocol: str = "http/protobuf") -> dict[str, str]:
+        """Return this process's environment with the variables that docs/languages.md names, and no others."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+        address = self.addresses["grpc" if protocol == "grpc" else "http"]
+        told = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+            "OTEL_SERVICE_NAME": service,
+        }
+        if self._key:
+            told["OTEL_EXPORTER_OTLP_HEADERS"] = f"Authorization=Bearer%20{self._key}"
+        return inherited | told
 
     def query(self, statement: str) -> list[list[Any]]:
         """Return the rows of the answer to an SQL statement."""
-        answer = httpx.post(self._sql, json={"query": statement}, timeout=PATIENCE_SECONDS)
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        answer = httpx.post(self._sql, json={"query": statement}, headers=headers, timeout=PATIENCE_SECONDS)
         assert answer.status_code == httpx.codes.OK, answer.text
         kinds = [column["type"] for column in answer.json()["columns"]]
         return [
@@ -123,16 +134,6 @@ def plain(value: Any, kind: str) -> Any:
     return int(value) if kind in {"Int64", "UInt64"} else value
 
 
-def otlp_environment(collector: Collector, protocol: str, service: str) -> dict[str, str]:
-    """Return this process's environment without OpenTelemetry's variables, and with those of one run."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    return inherited | {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint(protocol),
-        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
-        "OTEL_SERVICE_NAME": service,
-    }
-
-
 def execute(command: Sequence[str | Path], folder: Path, environment: dict[str, str]) -> str:
     """Run a program to its end and return what it printed; AssertionError with its errors where it fails."""
     done = subprocess.run(
@@ -148,41 +149,15 @@ def execute(command: Sequence[str | Path], folder: Path, environment: dict[str, 
     return done.stdout
 
 
-Environment = Callable[[str], dict[str, str]]
-Execute = Callable[[Sequence[str | Path], Path, dict[str, str]], str]
-
-
-@pytest.fixture(scope="session")
-def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
-    """One collector for all senders; each has a service name of its own."""
-    process = CollectorProcess(tmp_path_factory.mktemp("languages") / "data")
-    yield Collector(process)
-    assert process.stop() == 0, process.log()
-
-
-@pytest.fixture
-def environment(collector: Collector) -> Environment:
-    """Return what makes the environment of a program that sends over HTTP, as a service of a name."""
-    return lambda service: otlp_environment(collector, "http/protobuf", service)
-
-
-@pytest.fixture(name="execute")
-def execute_fixture() -> Execute:
-    """Return what runs a program to its end."""
-    return execute
-
-
-@pytest.fixture
-def run(collector: Collector, request: pytest.FixtureRequest) -> Run:
-    """Run a sender, given as language, protocol, compression and preferred temporality."""
-    language, protocol, compression, temporality = request.param
+def send(collector: Collector, language: str, protocol: str, compression: str, temporality: str) -> Run:
+    """Run a sender to its end."""
     sender = SENDERS[language]
-    sender.skip_unless_installed()
+    needs(sender.program, sender.installed)
     service = f"{language}-{protocol}"
     trace_id = secrets.token_hex(16)
     began = time.time_ns()
     base_seconds = began // 10**9 - BEFORE_NOW_SECONDS
-    environment = otlp_environment(collector, protocol, service) | sender.environment
+    environment = collector.environment(service, protocol) | sender.environment
     environment |= {
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality,
         "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=shop,deployment.environment.name=test",
@@ -203,3 +178,49 @@ def run(collector: Collector, request: pytest.FixtureRequest) -> Run:
         temporality={"delta": 1, "cumulative": 2}[temporality],
         span_ids=json.loads(printed),
     )
+
+
+Needs = Callable[..., None]
+Execute = Callable[[Sequence[str | Path], Path, dict[str, str]], str]
+
+
+@pytest.fixture(scope="session")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    """One collector for all senders; each has a service name of its own."""
+    process = CollectorProcess(tmp_path_factory.mktemp("languages") / "data")
+    yield Collector(process)
+    assert process.stop() == 0, process.log()
+
+
+@pytest.fixture(scope="session")
+def guarded_collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    """One more collector, which wants a key."""
+    key = secrets.token_urlsafe()
+    folder = tmp_path_factory.mktemp("guarded") / "data"
+    process = CollectorProcess(folder, env={"GLASSHOUSE_AUTH_TOKEN": key})
+    yield Collector(process, key)
+    assert process.stop() == 0, process.log()
+
+
+@pytest.fixture(name="needs")
+def needs_fixture() -> Needs:
+    """Return what skips the test where a program or an installed file is missing."""
+    return needs
+
+
+@pytest.fixture(name="execute")
+def execute_fixture() -> Execute:
+    """Return what runs a program to its end."""
+    return execute
+
+
+@pytest.fixture
+def run(collector: Collector, request: pytest.FixtureRequest) -> Run:
+    """Run a sender, given as language, protocol, compression and preferred temporality."""
+    return send(collector, *request.param)
+
+
+@pytest.fixture
+def guarded_run(guarded_collector: Collector, request: pytest.FixtureRequest) -> Run:
+    """Run a sender, given likewise, to the collector that wants a key."""
+    return send(guarded_collector, *request.param)

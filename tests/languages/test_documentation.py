@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.languages.conftest import Collector, Environment, Execute
+    from tests.languages.conftest import Collector, Execute, Needs
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "languages.md"
@@ -35,13 +35,6 @@ def block(section: str, language: str) -> str:
     return found[1]
 
 
-def needs(*paths: str) -> None:
-    """Skip where a tool or an installed folder is missing."""
-    for path in paths:
-        if shutil.which(path) is None and not (HERE / path).exists():
-            pytest.skip(f"{path} is missing: 'make test-languages' says what it needs")
-
-
 def assert_stored(collector: "Collector", service: str) -> None:
     """Each program of the page sends the same span, log record and data point."""
     for table, statement in STORED.items():
@@ -63,7 +56,7 @@ def at_ports_of(collector: "Collector", script: str) -> str:
     return script
 
 
-def test_curl_sends_json_and_finds_it_again(collector: "Collector") -> None:
+def test_curl_sends_json_and_finds_it_again(collector: "Collector", needs: "Needs") -> None:
     """The commands with curl send all three signals as JSON, and the last one shows what was sent."""
     needs("curl")
     sending = at_ports_of(collector, block("JSON with curl", "sh"))
@@ -83,48 +76,48 @@ def test_curl_sends_json_and_finds_it_again(collector: "Collector") -> None:
 
 @pytest.mark.languages
 def test_the_documented_python_program_sends(
-    collector: "Collector", environment: "Environment", execute: "Execute", tmp_path: Path
+    collector: "Collector", needs: "Needs", execute: "Execute", tmp_path: Path
 ) -> None:
     """The program of the page runs with what the page installs."""
-    needs("python/target/bin/python")
+    needs(HERE / "python/target/bin/python")
     (tmp_path / "app.py").write_text(block("Python, in code", "python"), encoding="utf-8")
-    execute([HERE / "python/target/bin/python", "app.py"], tmp_path, environment("docs-python"))
+    execute([HERE / "python/target/bin/python", "app.py"], tmp_path, collector.environment("docs-python"))
     assert_stored(collector, "docs-python")
 
 
 @pytest.mark.languages
 def test_the_documented_node_program_sends(
-    collector: "Collector", environment: "Environment", execute: "Execute", tmp_path: Path
+    collector: "Collector", needs: "Needs", execute: "Execute", tmp_path: Path
 ) -> None:
     """The program of the page runs with what the page installs."""
-    needs("node", "node/node_modules")
+    needs("node", HERE / "node/node_modules")
     (tmp_path / "app.cjs").write_text(block("Node.js, in code", "js"), encoding="utf-8")
     (tmp_path / "node_modules").symlink_to(HERE / "node" / "node_modules")
     variables = {"OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp"}
-    execute(["node", "app.cjs"], tmp_path, environment("docs-node") | variables)
+    execute(["node", "app.cjs"], tmp_path, collector.environment("docs-node") | variables)
     assert_stored(collector, "docs-node")
 
 
 @pytest.mark.languages
 def test_the_documented_java_program_sends(
-    collector: "Collector", environment: "Environment", execute: "Execute", tmp_path: Path
+    collector: "Collector", needs: "Needs", execute: "Execute", tmp_path: Path
 ) -> None:
     """The program of the page runs with the libraries that the page names."""
-    needs("java", "java/target/libraries")
+    needs("java", HERE / "java/target/libraries")
     (tmp_path / "App.java").write_text(block("Java, in code", "java"), encoding="utf-8")
     libraries = f"{HERE / 'java' / 'target' / 'libraries'}/*"
-    execute(["java", "-cp", libraries, "App.java"], tmp_path, environment("docs-java"))
+    execute(["java", "-cp", libraries, "App.java"], tmp_path, collector.environment("docs-java"))
     assert_stored(collector, "docs-java")
 
 
 @pytest.mark.languages
 def test_the_documented_go_program_sends(
-    collector: "Collector", environment: "Environment", execute: "Execute", tmp_path: Path
+    collector: "Collector", needs: "Needs", execute: "Execute", tmp_path: Path
 ) -> None:
     """The program of the page runs with the modules that the senders are locked to."""
-    needs("go", "go/target/send")
+    needs("go", HERE / "go/target/send")
     (tmp_path / "main.go").write_text(block("Go, in code", "go"), encoding="utf-8")
     for name in ("go.mod", "go.sum"):
         shutil.copy(HERE / "go" / name, tmp_path)
-    execute(["go", "run", "."], tmp_path, environment("docs-go"))
+    execute(["go", "run", "."], tmp_path, collector.environment("docs-go"))
     assert_stored(collector, "docs-go")

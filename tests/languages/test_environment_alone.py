@@ -6,16 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.languages.conftest import Collector, Environment, Execute
+    from tests.languages.conftest import Collector, Execute, Needs
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.languages
-
-
-def skip_without(tool: Path) -> None:
-    """Skip where the agent or instrumentation is not installed."""
-    if not tool.exists():
-        pytest.skip(f"{tool} is missing: 'make test-languages' installs it where the toolchain is there")
 
 
 def spans_of(collector: "Collector", service: str, enough: int) -> list[list[str]]:
@@ -47,13 +41,13 @@ def assert_durations_counted(collector: "Collector", service: str) -> None:
 
 
 def test_a_java_application_sends_through_the_agent(
-    collector: "Collector", environment: "Environment", execute: "Execute"
+    collector: "Collector", needs: "Needs", execute: "Execute"
 ) -> None:
     """The agent sends both sides of a call, the log record written within it, and their durations."""
-    skip_without(HERE / "java" / "target" / "agent")
+    needs("java", HERE / "java" / "target" / "agent")
     agent = "-javaagent:target/agent/opentelemetry-javaagent.jar"
     command = ["java", agent, "-cp", "target/classes", "Shop"]
-    execute(command, HERE / "java", environment("java-alone"))
+    execute(command, HERE / "java", collector.environment("java-alone"))
     spans = spans_of(collector, "java-alone", 2)
     assert_caller_and_called(spans, "GET /orders")
     of_service = "WHERE ServiceName = 'java-alone'"
@@ -65,25 +59,25 @@ def test_a_java_application_sends_through_the_agent(
 
 
 def test_a_node_application_sends_through_its_instrumentation(
-    collector: "Collector", environment: "Environment", execute: "Execute"
+    collector: "Collector", needs: "Needs", execute: "Execute"
 ) -> None:
     """The instrumentation sends both sides of a call and their durations."""
-    skip_without(HERE / "node" / "node_modules" / "@opentelemetry" / "auto-instrumentations-node")
+    needs("node", HERE / "node" / "node_modules" / "@opentelemetry" / "auto-instrumentations-node")
     variables = {"OTEL_METRICS_EXPORTER": "otlp", "OTEL_NODE_RESOURCE_DETECTORS": "env,host,os,process"}
     command = ["node", "--require", "@opentelemetry/auto-instrumentations-node/register", "shop.cjs"]
-    execute(command, HERE / "node", environment("node-alone") | variables)
+    execute(command, HERE / "node", collector.environment("node-alone") | variables)
     assert_caller_and_called(spans_of(collector, "node-alone", 2), "GET")
     assert_durations_counted(collector, "node-alone")
 
 
 def test_a_python_application_sends_through_its_instrumentation(
-    collector: "Collector", environment: "Environment", execute: "Execute"
+    collector: "Collector", needs: "Needs", execute: "Execute"
 ) -> None:
     """The instrumentation sends the call that was made and what was logged of it."""
     program = HERE / "python" / "target" / "bin" / "opentelemetry-instrument"
-    skip_without(program)
+    needs(program)
     command: list[str | Path] = [program, program.with_name("python"), "shop.py"]
-    execute(command, HERE / "python", environment("python-alone"))
+    execute(command, HERE / "python", collector.environment("python-alone"))
     ((kind, name, _, _, parent),) = spans_of(collector, "python-alone", 1)
     assert (kind, name, parent) == ("Client", "GET", "")
     records = collector.query_until(

@@ -157,3 +157,10 @@ def test_every_value_a_language_sends_is_stored(collector: "Collector", run: "Ru
             assert set(wanted) == set(names_of(table)), f"{table}/{number}: expected.json leaves columns out"
             wrong += differences(wanted, row, run, f"{table}/{number}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("guarded_run", RUNS, indirect=True)
+def test_the_key_goes_with_what_a_language_sends(guarded_collector: "Collector", guarded_run: "Run") -> None:
+    """A collector that wants a key gets it from OTEL_EXPORTER_OTLP_HEADERS, with all three signals."""
+    for table, rows in EXPECTED["rows"].items():
+        assert len(stored_rows(guarded_collector, table, guarded_run.service, len(rows))) == len(rows)
