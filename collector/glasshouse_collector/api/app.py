@@ -13,6 +13,7 @@ from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.routes.health import health_routes
 from glasshouse_collector.api.routes.metrics import metrics_routes
 from glasshouse_collector.api.routes.sql import sql_routes
+from glasshouse_collector.api.routes.traces import trace_routes
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.metrics import Metrics
 
@@ -54,5 +55,6 @@ def _questions(services: Services, config: ApiConfig) -> APIRouter:
     """Return everything under `/api/v1`, for those with a key."""
     questions = Questions(services, config)
     routes = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key(services))])
+    routes.include_router(trace_routes(questions))
     routes.include_router(sql_routes(questions))
     return routes

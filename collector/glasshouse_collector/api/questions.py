@@ -54,9 +54,7 @@ class Questions:
         except Retryable as away:
             raise unavailable(str(away)) from None
         except EngineFailure as failure:
-            if failure.code is not None:
-                raise  # our own query is wrong
-            raise unavailable(str(failure)) from None
+            raise _of_engine(failure) from failure
         finally:
             self._turns.release()
 
@@ -124,6 +122,19 @@ def over_limit(over: QueryRefused) -> Problem:
 
 
 _MEMORY_LIMIT_EXCEEDED = 241
+_TIMED_OUT = frozenset({159, 160, 209})
+_TOO_BIG = frozenset({158, _MEMORY_LIMIT_EXCEEDED, 307, 396})
+
+
+def _of_engine(failure: EngineFailure) -> Exception:
+    """Return what to raise where one of our own queries failed: the failure itself, where it is our fault."""
+    if failure.code is None:
+        return unavailable(str(failure))
+    if failure.code in _TIMED_OUT:
+        return over_limit(QueryTimedOut(str(failure), failure.code))
+    if failure.code in _TOO_BIG:
+        return over_limit(QueryTooBig(str(failure), failure.code))
+    return failure
 
 
 def one_line(text: object) -> str:

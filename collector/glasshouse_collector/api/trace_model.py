@@ -1,0 +1,89 @@
+"""One trace as the API tells it: spans and log records, in OpenTelemetry's terms."""
+
+from pydantic import BaseModel, Field
+
+_TIME = "RFC 3339 in UTC, to the nanosecond"
+_NANOS = "Nanoseconds since the Unix epoch, as text: JavaScript's numbers are too small for them"
+
+
+class Scope(BaseModel):
+    """The instrumentation scope."""
+
+    name: str
+    version: str
+
+
+class SpanStatus(BaseModel):
+    """How the operation ended."""
+
+    code: str = Field(description="Unset, Ok or Error")
+    message: str
+
+
+class SpanEvent(BaseModel):
+    """Something that happened during the span."""
+
+    time: str = Field(description=_TIME)
+    time_unix_nano: str = Field(description=_NANOS)
+    name: str
+    attributes: dict[str, str]
+
+
+class SpanLink(BaseModel):
+    """A span that this one is related to, in whatever trace."""
+
+    trace_id: str
+    span_id: str
+    trace_state: str
+    attributes: dict[str, str]
+
+
+class TraceSpan(BaseModel):
+    """One span."""
+
+    project: str
+    span_id: str = Field(description="16 hex digits")
+    parent_span_id: str | None = Field(description="None: a root span")
+    trace_state: str
+    name: str
+    kind: str = Field(description="Unspecified, Internal, Server, Client, Producer or Consumer")
+    service_name: str
+    start_time: str = Field(description=_TIME)
+    start_time_unix_nano: str = Field(description=_NANOS)
+    end_time: str = Field(description=_TIME)
+    end_time_unix_nano: str = Field(description=_NANOS)
+    duration_ns: int = Field(description="Nanoseconds")
+    status: SpanStatus
+    scope: Scope
+    resource_attributes: dict[str, str]
+    attributes: dict[str, str]
+    events: list[SpanEvent]
+    links: list[SpanLink]
+
+
+class TraceLog(BaseModel):
+    """One log record that was made within the trace."""
+
+    project: str
+    time: str = Field(description=_TIME)
+    time_unix_nano: str = Field(description=_NANOS)
+    span_id: str | None = Field(description="The span it was made in, None: not told")
+    trace_flags: int
+    severity_text: str
+    severity_number: int
+    service_name: str
+    event_name: str
+    body: str
+    scope: Scope
+    resource_attributes: dict[str, str]
+    scope_attributes: dict[str, str]
+    attributes: dict[str, str]
+
+
+class Trace(BaseModel):
+    """Everything that is kept of one trace, each list in the order of time."""
+
+    trace_id: str = Field(description="32 hex digits, in lower case")
+    spans: list[TraceSpan]
+    logs: list[TraceLog]
+    truncated: bool = Field(description="The trace has more spans or log records than are told here")

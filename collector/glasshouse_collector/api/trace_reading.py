@@ -1,0 +1,153 @@
+"""Reads one trace from the store."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+
+from glasshouse_collector.api.json_values import json_values
+from glasshouse_collector.api.trace_model import (
+    Scope,
+    SpanEvent,
+    SpanLink,
+    SpanStatus,
+    Trace,
+    TraceLog,
+    TraceSpan,
+)
+from glasshouse_collector.store import QueryLimits, Store
+
+MOST_RECORDS: Final = 10_000
+"""Spans, and log records, of one answer; a trace with more is told as truncated."""
+
+_EXTENT: Final = """
+SELECT count() AS found, toUnixTimestamp64Nano(min(Start)) AS first, toUnixTimestamp64Nano(max(End)) AS last
+FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String}
+"""
+_SPANS: Final = """
+SELECT *, toUnixTimestamp64Nano(Timestamp) AS Nanos,
+       arrayMap(t -> toUnixTimestamp64Nano(t), `Events.Timestamp`) AS EventNanos
+FROM otel_traces
+WHERE TraceId = {trace_id:String}
+  AND Timestamp >= fromUnixTimestamp64Nano({first:Int64})
+  AND Timestamp <= fromUnixTimestamp64Nano({last:Int64})
+ORDER BY Timestamp, Duration DESC, SpanId
+LIMIT {most:UInt64}
+"""
+_LOGS: Final = """
+SELECT *, toUnixTimestamp64Nano(Timestamp) AS Nanos
+FROM otel_logs WHERE TraceId = {trace_id:String}
+ORDER BY Timestamp, BatchId, BatchRow
+LIMIT {most:UInt64}
+"""
+
+_ATTRIBUTES: Final = "Map(String, String)"
+_SPAN_COLUMNS: Final = {
+    **dict.fromkeys(("Project", "SpanId", "ParentSpanId", "TraceState", "SpanName", "SpanKind"), "String"),
+    **dict.fromkeys(("ServiceName", "ScopeName", "ScopeVersion", "StatusCode", "StatusMessage"), "String"),
+    **dict.fromkeys(("ResourceAttributes", "SpanAttributes"), _ATTRIBUTES),
+    **dict.fromkeys(("Nanos", "Duration"), "Int64"),
+    **dict.fromkeys(("Events.Name", "Links.TraceId", "Links.SpanId", "Links.TraceState"), "Array(String)"),
+    **dict.fromkeys(("Events.Attributes", "Links.Attributes"), f"Array({_ATTRIBUTES})"),
+    "EventNanos": "Array(Int64)",
+}
+_LOG_COLUMNS: Final = {
+    **dict.fromkeys(("Project", "SpanId", "SeverityText", "ServiceName", "EventName", "Body"), "String"),
+    **dict.fromkeys(("ScopeName", "ScopeVersion"), "String"),
+    **dict.fromkeys(("ResourceAttributes", "ScopeAttributes", "LogAttributes"), _ATTRIBUTES),
+    **dict.fromkeys(("TraceFlags", "SeverityNumber"), "UInt8"),
+    "Nanos": "Int64",
+}
+
+
+def read_trace(store: Store, trace_id: str, limits: QueryLimits, most: int = MOST_RECORDS) -> Trace | None:
+    """Return a trace, None where nothing of it is kept; raises `EngineFailure`.
+
+    `trace_id` is 32 hex digits in lower case. Spans are found within the time that the lookup table
+    gives the trace; log records, which may lie outside it, by their own index.
+    """
+    asked: dict[str, str | int] = {"trace_id": trace_id, "most": most + 1}
+    [extent] = store.query_arrow(_EXTENT, {"trace_id": trace_id}, limits=limits).to_pylist()
+    spans: list[TraceSpan] = []
+    if extent["found"]:
+        between = {"first": extent["first"], "last": extent["last"]}
+        table = store.query_arrow(_SPANS, asked | between, limits=limits)
+        spans = [_span(row) for row in _rows(table, _SPAN_COLUMNS)]
+    logs = [_log(row) for row in _rows(store.query_arrow(_LOGS, asked, limits=limits), _LOG_COLUMNS)]
+    if not spans and not logs:
+        return None
+    truncated = len(spans) > most or len(logs) > most
+    return Trace(trace_id=trace_id, spans=spans[:most], logs=logs[:most], truncated=truncated)
+
+
+def rfc3339(unix_nano: int) -> str:
+    """Return a time in UTC to the nanosecond."""
+    seconds, nanos = divmod(unix_nano, 10**9)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
+
+
+def _rows(table: pa.Table, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    if not table.num_rows:
+        return []
+    values = [json_values(table.column(name), kind) for name, kind in columns.items()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _span(row: dict[str, Any]) -> TraceSpan:
+    start, duration = int(row["Nanos"]), int(row["Duration"])
+    return TraceSpan(
+        project=row["Project"],
+        span_id=row["SpanId"],
+        parent_span_id=row["ParentSpanId"] or None,
+        trace_state=row["TraceState"],
+        name=row["SpanName"],
+        kind=row["SpanKind"],
+        service_name=row["ServiceName"],
+        start_time=rfc3339(start),
+        start_time_unix_nano=str(start),
+        end_time=rfc3339(start + duration),
+        end_time_unix_nano=str(start + duration),
+        duration_ns=duration,
+        status=SpanStatus(code=row["StatusCode"], message=row["StatusMessage"]),
+        scope=Scope(name=row["ScopeName"], version=row["ScopeVersion"]),
+        resource_attributes=row["ResourceAttributes"],
+        attributes=row["SpanAttributes"],
+        events=[
+            SpanEvent(time=rfc3339(int(nanos)), time_unix_nano=nanos, name=name, attributes=attributes)
+            for nanos, name, attributes in zip(
+                row["EventNanos"], row["Events.Name"], row["Events.Attributes"], strict=True
+            )
+        ],
+        links=[
+            SpanLink(trace_id=trace_id, span_id=span_id, trace_state=state, attributes=attributes)
+            for trace_id, span_id, state, attributes in zip(
+                row["Links.TraceId"],
+                row["Links.SpanId"],
+                row["Links.TraceState"],
+                row["Links.Attributes"],
+                strict=True,
+            )
+        ],
+    )
+
+
+def _log(row: dict[str, Any]) -> TraceLog:
+    nanos = int(row["Nanos"])
+    return TraceLog(
+        project=row["Project"],
+        time=rfc3339(nanos),
+        time_unix_nano=str(nanos),
+        span_id=row["SpanId"] or None,
+        trace_flags=row["TraceFlags"],
+        severity_text=row["SeverityText"],
+        severity_number=row["SeverityNumber"],
+        service_name=row["ServiceName"],
+        event_name=row["EventName"],
+        body=row["Body"],
+        scope=Scope(name=row["ScopeName"], version=row["ScopeVersion"]),
+        resource_attributes=row["ResourceAttributes"],
+        scope_attributes=row["ScopeAttributes"],
+        attributes=row["LogAttributes"],
+    )
