@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
 
-from glasshouse_collector.core.batch import RequestKind, Signal
+from glasshouse_collector.core.batch import SIGNALS_OF, RequestKind, Signal
 from glasshouse_collector.core.errors import Retryable, StoreError
+from glasshouse_collector.core.schema import TIME_COLUMN
 from glasshouse_collector.store.engine import Engine, EngineFailure, literal, quoted
 from glasshouse_collector.store.settings import StoreSettings
 
@@ -51,7 +52,7 @@ class Migrations:
             raise StoreError(f"storage: the tables cannot be made: {failure}") from None
 
     def statements(self, text: str) -> Iterator[str]:
-        """Yield the statements of one file, with this store's names, engines and retention in them."""
+        """Yield the statements of one file, with this store's names and engines in them."""
         for part in text.split(";\n"):
             if _CLUSTER_ONLY in part and not self._settings.cluster:
                 continue
@@ -70,7 +71,6 @@ class Migrations:
             "local": self._local,
             "merge_tree": self._merge_tree(),
             "merge_tree_settings": ", ".join(f"{k} = {v}" for k, v in options.items()),
-            **{f"ttl_{kind.value}": str(self._settings.kept_seconds(kind)) for kind in RequestKind},
         }
 
     def _merge_tree(self) -> str:
@@ -103,14 +103,10 @@ class Migrations:
         changed = []
         for table, kind in self._kept_tables():
             definition = self._definition(table)
-            found = _TTL.search(definition)
-            kept = self._settings.kept_seconds(kind)
-            if found and int(found.group(2)) != kept:
-                self._engine.command(
-                    f"ALTER TABLE {self._named(table)} {self._cluster} "
-                    f"MODIFY TTL toDateTime({found.group(1)}) + toIntervalSecond({kept})"
-                )
-                changed.append(f"retention of {table}: {kept} s")
+            retention = self._retention_change(table, kind, definition)
+            if retention:
+                self._engine.command(f"ALTER TABLE {self._named(table)} {self._cluster} {retention}")
+                changed.append(f"{table}: {retention}")
             different = {
                 name: value
                 for name, value in self._table_options().items()
@@ -123,6 +119,17 @@ class Migrations:
                 )
                 changed.append(f"settings of {table}: {wanted}")
         return changed
+
+    def _retention_change(self, table: str, kind: RequestKind, definition: str) -> str | None:
+        """Return what to alter so that the table keeps its rows as long as the settings say."""
+        found = _TTL.search(definition)
+        wanted = self._settings.kept_seconds(kind)
+        if wanted == (int(found.group(2)) if found else None):
+            return None
+        if wanted is None:
+            return "REMOVE TTL"
+        column = "Start" if table.startswith(TRACE_TIMES) else TIME_COLUMN[SIGNALS_OF[kind][0]]
+        return f"MODIFY TTL toDateTime({column}) + toIntervalSecond({wanted})"
 
     def _kept_tables(self) -> Iterator[tuple[str, RequestKind]]:
         for signal, table in TABLE_OF.items():

@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.errors import StoreError
 
-DEFAULT_RETENTION: Mapping[str, timedelta] = MappingProxyType(
-    {"traces": timedelta(days=30), "logs": timedelta(days=30), "metrics": timedelta(days=90)}
-)
 _SHORTEST_RETENTION = timedelta(hours=1)
 _SCHEMES = {"clickhouse": False, "http": False, "clickhouses": True, "https": True}
 _FORMS = "chdb:///absolute/folder, clickhouse://user:password@host:8123/database or https://…"
@@ -24,26 +20,27 @@ class StoreSettings:
 
     `dsn` is `chdb:///absolute/folder` (the embedded engine) or `clickhouse://user:password@host:8123/database`,
     `http(s)://…` (a server). `retention` maps traces, logs and metrics to how long they are kept; what
-    it leaves out has its default. With `fsync`, `insert` returns only when the rows survive a loss of power.
+    it leaves out is kept for ever. With `fsync`, `insert` returns only when the rows survive a loss of power.
     """
 
     dsn: str = field(repr=False)  # it may hold a password
     cluster: str | None = None
-    retention: Mapping[str, timedelta] = field(default_factory=lambda: DEFAULT_RETENTION)
+    retention: Mapping[str, timedelta] = field(default_factory=dict)
     fsync: bool = True
 
     def __post_init__(self) -> None:
         for name, kept in self.retention.items():
-            if name not in DEFAULT_RETENTION:
+            if name not in set(RequestKind):
                 raise StoreError(
-                    f"storage.retention.{name}: no such signal; there are: {', '.join(DEFAULT_RETENTION)}"
+                    f"storage.retention.{name}: no such signal; there are: {', '.join(RequestKind)}"
                 )
             if kept < _SHORTEST_RETENTION:
                 raise StoreError(f"storage.retention.{name}: {kept} is too short; the least is one hour")
 
-    def kept_seconds(self, kind: str) -> int:
-        """Return the retention of traces, logs or metrics in seconds."""
-        return int(self.retention.get(RequestKind(kind), DEFAULT_RETENTION[kind]).total_seconds())
+    def kept_seconds(self, kind: str) -> int | None:
+        """Return the retention of traces, logs or metrics in seconds; None means for ever."""
+        kept = self.retention.get(kind)
+        return None if kept is None else int(kept.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

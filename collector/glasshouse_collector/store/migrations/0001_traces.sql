@@ -32,7 +32,6 @@ CREATE TABLE IF NOT EXISTS $database.otel_traces$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(Timestamp, 'UTC')
 ORDER BY (Project, ServiceName, SpanName, toDateTime(Timestamp))
-TTL toDateTime(Timestamp) + toIntervalSecond($ttl_traces)
 SETTINGS $merge_tree_settings;
 
 -- When a trace began and ended, so that a lookup by id reads a few seconds of otel_traces, not all of it.
@@ -46,7 +45,6 @@ CREATE TABLE IF NOT EXISTS $database.otel_traces_trace_id_ts$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(Start, 'UTC')
 ORDER BY (Project, TraceId, Start)
-TTL toDateTime(Start) + toIntervalSecond($ttl_traces)
 SETTINGS $merge_tree_settings;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS $database.otel_traces_trace_id_ts_mv $on_cluster

@@ -27,7 +27,6 @@ CREATE TABLE IF NOT EXISTS $database.otel_logs$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(Timestamp, 'UTC')
 ORDER BY (Project, toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
-TTL toDateTime(Timestamp) + toIntervalSecond($ttl_logs)
 SETTINGS $merge_tree_settings;
 
 -- only on a cluster

@@ -30,7 +30,6 @@ CREATE TABLE IF NOT EXISTS $database.otel_metrics_gauge$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(TimeUnix, 'UTC')
 ORDER BY (Project, MetricName, ServiceName, cityHash64(Attributes), TimeUnix)
-TTL toDateTime(TimeUnix) + toIntervalSecond($ttl_metrics)
 SETTINGS $merge_tree_settings;
 
 -- only on a cluster
@@ -69,7 +68,6 @@ CREATE TABLE IF NOT EXISTS $database.otel_metrics_sum$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(TimeUnix, 'UTC')
 ORDER BY (Project, MetricName, ServiceName, cityHash64(Attributes), TimeUnix)
-TTL toDateTime(TimeUnix) + toIntervalSecond($ttl_metrics)
 SETTINGS $merge_tree_settings;
 
 -- only on a cluster
@@ -112,7 +110,6 @@ CREATE TABLE IF NOT EXISTS $database.otel_metrics_histogram$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(TimeUnix, 'UTC')
 ORDER BY (Project, MetricName, ServiceName, cityHash64(Attributes), TimeUnix)
-TTL toDateTime(TimeUnix) + toIntervalSecond($ttl_metrics)
 SETTINGS $merge_tree_settings;
 
 -- only on a cluster
@@ -159,7 +156,6 @@ CREATE TABLE IF NOT EXISTS $database.otel_metrics_exp_histogram$local $on_cluste
 ENGINE = $merge_tree
 PARTITION BY toDate(TimeUnix, 'UTC')
 ORDER BY (Project, MetricName, ServiceName, cityHash64(Attributes), TimeUnix)
-TTL toDateTime(TimeUnix) + toIntervalSecond($ttl_metrics)
 SETTINGS $merge_tree_settings;
 
 -- only on a cluster
@@ -194,7 +190,6 @@ CREATE TABLE IF NOT EXISTS $database.otel_metrics_summary$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(TimeUnix, 'UTC')
 ORDER BY (Project, MetricName, ServiceName, cityHash64(Attributes), TimeUnix)
-TTL toDateTime(TimeUnix) + toIntervalSecond($ttl_metrics)
 SETTINGS $merge_tree_settings;
 
 -- only on a cluster
