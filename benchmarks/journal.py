@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from glasshouse_collector.core.batch import Frame, RequestKind
 from glasshouse_collector.core.clock import SystemClock
@@ -36,7 +37,7 @@ class Plan:
     directory: Path
     seconds: float
     in_flight: int
-    durability: str
+    durability: Literal["fsync", "os"]
 
 
 def _payloads(records: int) -> Sequence[bytes]:
@@ -57,8 +58,7 @@ def _payloads(records: int) -> Sequence[bytes]:
 
 def _open(plan: Plan, metrics: Metrics) -> Journal:
     shutil.rmtree(plan.directory, ignore_errors=True)
-    durability = "os" if plan.durability == "os" else "fsync"
-    settings = JournalSettings(plan.directory, durability, max_bytes=8 << 30, segment_bytes=128 << 20)
+    settings = JournalSettings(plan.directory, plan.durability, max_bytes=8 << 30, segment_bytes=128 << 20)
     return Journal.open(settings, metrics, SystemClock())
 
 

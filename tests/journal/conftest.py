@@ -21,7 +21,7 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """What the journal counts."""
+    """Have what the journal counts."""
     return Metrics()
 
 
@@ -48,7 +48,7 @@ def frame() -> Callable[..., Frame]:
 
     def numbered(number: int, size: int = 100) -> Frame:
         kinds = list(RequestKind)
-        payload = random.Random(number).randbytes(size)  # noqa: S311
+        payload = random.Random(number).randbytes(size)
         return Frame(kinds[number % len(kinds)], f"project {number % 5}", 1, 1_000_000 + number, payload)
 
     return numbered

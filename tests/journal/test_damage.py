@@ -111,6 +111,11 @@ def contents(directory: Path) -> dict[int, bytes]:
     return {int(path.stem, 16): path.read_bytes() for path in directory.glob("*.segment")}
 
 
+def set_aside(directory: Path, what: str) -> list[bytes]:
+    """Return what was kept of bytes that are no frame."""
+    return [path.read_bytes() for path in directory.glob(f"*.{what}")]
+
+
 def overwrite(directory: Path, hit: Hit) -> None:
     """Damage a file, which keeps its length."""
     files = sorted(directory.glob("*.segment"))
@@ -187,7 +192,7 @@ def test_a_torn_tail_is_cut_off_and_set_aside(frames: list[Frame], cut: float, t
         end = max([place.end for place in whole if place.segment == newest] or [SEGMENT_HEADER_BYTES])
         assert await read_until(journal, LAST) == [*(place.frame for place in whole), LAST]
         await journal.close()
-        aside = b"".join(path.read_bytes() for path in directory.glob("*.torn"))
+        aside = b"".join(set_aside(directory, "torn"))
         lost = (before[newest][:size] + torn)[end:]
         assert aside == lost
         assert metrics.registry.get_sample_value("glasshouse_journal_repaired_bytes_total") == len(lost)
@@ -242,8 +247,7 @@ def test_damage_is_said_and_set_aside_once(tmp_path: Path, caplog: pytest.LogCap
             assert run is not None
             assert list(run.frames) == [*frames[:2], *frames[3:]]
             await journal.close()
-        aside = list(tmp_path.glob("*.damaged"))
-        assert [path.read_bytes() for path in aside] == [content[place.first : place.end]]
+        assert set_aside(tmp_path, "damaged") == [content[place.first : place.end]]
         assert metrics.registry.get_sample_value("glasshouse_journal_repaired_bytes_total") == len(
             content[place.first : place.end]
         )

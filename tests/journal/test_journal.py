@@ -19,6 +19,11 @@ MakeFrame = Callable[..., Frame]
 UNLIMITED = 1 << 40
 
 
+def segments_in(directory: Path) -> int:
+    """Return how many segments are on disk."""
+    return len(list(directory.glob("*.segment")))
+
+
 async def take(consumer: Consumer, count: int) -> list[Frame]:
     """Read and commit until at least `count` frames came."""
     frames: list[Frame] = []
@@ -108,12 +113,12 @@ def test_every_consumer_gets_everything_at_its_own_pace(
         sent = [frame(number, 900) for number in range(40)]
         for one in sent:
             await journal.append(one)
-        segments = len(list(directory.glob("*.segment")))
+        segments = segments_in(directory)
         assert segments > 5
         assert await take(fast, 40) == sent
-        assert len(list(directory.glob("*.segment"))) == segments
+        assert segments_in(directory) == segments
         assert await take(slow, 40) == sent
-        assert len(list(directory.glob("*.segment"))) == 1
+        assert segments_in(directory) == 1
         await journal.close()
 
     asyncio.run(scenario())
@@ -132,10 +137,10 @@ def test_a_consumer_nobody_reads_with_is_remembered_until_forgotten(
         for number in range(20):
             await journal.append(frame(number, 900))
         assert await take(journal.consumer("here"), 20)
-        assert len(list(directory.glob("*.segment"))) > 1
+        assert segments_in(directory) > 1
         assert list(journal.consumers) == ["gone", "here"]
         await journal.forget("gone")
-        assert len(list(directory.glob("*.segment"))) == 1
+        assert segments_in(directory) == 1
         assert list(journal.consumers) == ["here"]
         await journal.close()
 
