@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Sequence
 
+from generate import mutated, request
+
 from glasshouse_collector.codec import Codec, Decoded
 from glasshouse_collector.codec.native import NativeCodec
 from glasshouse_collector.codec.upb import UpbCodec
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.errors import Undecodable
 from glasshouse_collector.core.schema import DECODED
-from generate import mutated, request
 
 
 def outcome(codec: Codec, kind: RequestKind, payloads: Sequence[bytes]) -> object:

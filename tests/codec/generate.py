@@ -22,13 +22,24 @@ _TEXTS = (
     "", "a", "b", "aa", "service.name", "http.method", "GET", "é", "日本", "🙂", '"', "\\", "\n\t\r\b\f",
     "\x00", "\x1f", "\x7f", "\u2028", "x" * 70, "ß" * 40,
 )  # fmt: skip
-_BYTES = (b"", b"\x00" * 16, b"\x00" * 8, b"\x01" * 16, b"\xab" * 8, bytes(range(16)), b"\xff" * 8, b"a", b"ab", b"abc")
+_BYTES = (
+    b"",
+    b"\x00" * 16,
+    b"\x00" * 8,
+    b"\x01" * 16,
+    b"\xab" * 8,
+    bytes(range(16)),
+    b"\xff" * 8,
+    b"a",
+    b"ab",
+    b"abc",
+)
+_IDS = {"trace_id": (b"\x01" * 16, bytes(range(16))), "span_id": (b"\xab" * 8, b"\xff" * 8)}
 _DOUBLES = (
     0.0, -0.0, 1.0, -1.5, 0.1, 1e20, 1e21, 123456789012345680000.0, 1e-6, 1e-7, 5e-324, 1.7976931348623157e308,
     float("inf"), float("-inf"), float("nan"), 2.0**53, 1 / 3, 100.0,
 )  # fmt: skip
 _EDGES = (0, 1, 2, 3, 5, 6, 24, 25, 127, 128, 255, 256, 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
-_NAMES_TOO_LONG_TO_MEET = 3
 _DEPTH = 14
 
 
@@ -38,11 +49,11 @@ def request(rng: random.Random, kind: RequestKind) -> bytes:
 
 
 def _message(rng: random.Random, descriptor: Descriptor, message: Any, depth: int) -> Any:
-    sparse = rng.random() < 0.2 or depth > _DEPTH  # noqa: PLR2004
+    sparse = rng.random() < 0.2 or depth > _DEPTH
     for field in descriptor.fields:
         if field.message_type and depth > _DEPTH:
             continue
-        if not field.message_type and (sparse or field.containing_oneof) and rng.random() < 0.6:  # noqa: PLR2004
+        if not field.message_type and (sparse or field.containing_oneof) and rng.random() < 0.6:
             continue
         if field.is_repeated:
             _fill_repeated(rng, field, getattr(message, field.name), depth)
@@ -67,14 +78,17 @@ def _fill_repeated(rng: random.Random, field: FieldDescriptor, items: Any, depth
 def _scalar(rng: random.Random, field: FieldDescriptor) -> Any:
     match field.type:
         case FieldDescriptor.TYPE_STRING:
-            return rng.choice(_TEXTS) + (rng.choice(_TEXTS) if rng.random() < 0.2 else "")  # noqa: PLR2004
+            return rng.choice(_TEXTS) + (rng.choice(_TEXTS) if rng.random() < 0.2 else "")
         case FieldDescriptor.TYPE_BYTES:
-            return rng.choice(_BYTES)
+            valid = rng.random() < 0.85
+            return rng.choice(_IDS.get(field.name, _BYTES) if valid else _BYTES)
         case FieldDescriptor.TYPE_BOOL:
-            return rng.random() < 0.5  # noqa: PLR2004
+            return rng.random() < 0.5
         case FieldDescriptor.TYPE_DOUBLE:
             random_bits: float = struct.unpack("<d", rng.randbytes(8))[0]
-            return rng.choice((*_DOUBLES, random_bits, random_bits, rng.random(), float(rng.randrange(10**6))))
+            return rng.choice(
+                (*_DOUBLES, random_bits, random_bits, rng.random(), float(rng.randrange(10**6)))
+            )
         case FieldDescriptor.TYPE_FIXED64 | FieldDescriptor.TYPE_UINT64:
             return rng.choice((*_EDGES, rng.getrandbits(64)))
         case FieldDescriptor.TYPE_SFIXED64 | FieldDescriptor.TYPE_INT64:
@@ -88,7 +102,7 @@ def _scalar(rng: random.Random, field: FieldDescriptor) -> Any:
 def varint(value: int) -> bytes:
     """Return `value` as protobuf writes it."""
     out = bytearray()
-    while value > 0x7F:  # noqa: PLR2004
+    while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
@@ -108,7 +122,7 @@ def split(message: bytes) -> list[Field] | None:
         number, wire = tag >> 3, tag & 7
         if wire == 0:
             _, end = _read_varint(message, at)
-        elif wire == 2:  # noqa: PLR2004
+        elif wire == 2:
             size, at = _read_varint(message, at)
             end = at + size
         elif wire in (1, 5):
@@ -124,12 +138,12 @@ def split(message: bytes) -> list[Field] | None:
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
-    while at < len(message) and shift < 70:  # noqa: PLR2004
+    while at < len(message) and shift < 70:
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << shift
         shift += 7
-        if byte < 0x80:  # noqa: PLR2004
+        if byte < 0x80:
             return value, at
     return 0, len(message) + 1
 
@@ -137,7 +151,7 @@ def _read_varint(message: bytes, at: int) -> tuple[int, int]:
 def join(fields: list[Field]) -> bytes:
     """Return the message that has the fields."""
     return b"".join(
-        varint(number << 3 | wire) + (varint(len(value)) if wire == 2 else b"") + value  # noqa: PLR2004
+        varint(number << 3 | wire) + (varint(len(value)) if wire == 2 else b"") + value
         for number, wire, value in fields
     )
 
@@ -145,7 +159,7 @@ def join(fields: list[Field]) -> bytes:
 def mutated(rng: random.Random, message: bytes) -> bytes:
     """Return the bytes with a little damage, or with their fields another way than a serializer has them."""
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
-        message = _reshaped(rng, message, 12) if rng.random() < 0.7 else _damaged(rng, message)  # noqa: PLR2004
+        message = _reshaped(rng, message, 12) if rng.random() < 0.7 else _damaged(rng, message)
     return message
 
 
@@ -170,8 +184,8 @@ def _reshaped(rng: random.Random, message: bytes, depth: int) -> bytes:
     fields = split(message)
     if not fields:
         return message + _strange(rng)
-    inner = [index for index, field in enumerate(fields) if field[1] == 2 and field[2]]  # noqa: PLR2004
-    if inner and depth and rng.random() < 0.85:  # noqa: PLR2004
+    inner = [index for index, field in enumerate(fields) if field[1] == 2 and field[2]]
+    if inner and depth and rng.random() < 0.85:
         index = rng.choice(inner)
         number, wire, value = fields[index]
         fields[index] = (number, wire, _reshaped(rng, value, depth - 1))
@@ -190,7 +204,7 @@ def _reshaped(rng: random.Random, message: bytes, depth: int) -> bytes:
         case 4:
             fields[index] = (rng.randrange(1, 18), wire, value)
         case 5:  # As two occurrences, which merge.
-            parts = split(value) if wire == 2 else None  # noqa: PLR2004
+            parts = split(value) if wire == 2 else None
             if parts:
                 cut = rng.randrange(len(parts) + 1)
                 fields[index : index + 1] = [(number, 2, join(parts[:cut])), (number, 2, join(parts[cut:]))]
@@ -204,10 +218,29 @@ def _reshaped(rng: random.Random, message: bytes, depth: int) -> bytes:
 def _other_value(rng: random.Random, wire: int, value: bytes) -> bytes:
     if wire == 0:
         return rng.choice(
-            (b"\x00", b"\x01", b"\x80\x00", b"\xff" * 9 + b"\x01", b"\xff" * 9 + b"\x7f", b"\xff" * 10, varint(rng.choice(_EDGES)))
+            (
+                b"\x00",
+                b"\x01",
+                b"\x80\x00",
+                b"\xff" * 9 + b"\x01",
+                b"\xff" * 9 + b"\x7f",
+                b"\xff" * 10,
+                varint(rng.choice(_EDGES)),
+            )
         )
-    if wire == 2:  # noqa: PLR2004
-        return rng.choice((b"", b"\xff", b"\xc3", b"\xed\xa0\x80", value + value, value[:-1], b"\xa9" + value, value + b"\xc3"))
+    if wire == 2:
+        return rng.choice(
+            (
+                b"",
+                b"\xff",
+                b"\xc3",
+                b"\xed\xa0\x80",
+                value + value,
+                value[:-1],
+                b"\xa9" + value,
+                value + b"\xc3",
+            )
+        )
     return rng.randbytes(len(value))
 
 

@@ -93,6 +93,12 @@ impl<'a> Value<'a> {
     }
 }
 
+/// Tags of the fields of plain attributes, and of the values in them.
+const KEY: u8 = 1 << 3 | 2;
+const VALUE: u8 = 2 << 3 | 2;
+const TEXT: u8 = 1 << 3 | 2;
+const INTEGER: u8 = 3 << 3;
+
 /// A `KeyValue`. Its texts have not been checked to be UTF-8.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribute<'a> {
@@ -104,8 +110,38 @@ pub struct Attribute<'a> {
 
 impl<'a> Attribute<'a> {
     /// Read a `KeyValue`; `depth` is how many levels of nesting are left inside it.
-    #[inline]
+    #[inline(always)]
     pub fn read(message: &'a [u8], depth: u32) -> Result<Self> {
+        match Self::plain(message) {
+            Some(attribute) => Ok(attribute),
+            None => Self::read_any(message, depth),
+        }
+    }
+
+    /// Read what nearly all attributes are: first a key, then a text or an integer, all of it short.
+    #[inline(always)]
+    pub fn plain(message: &'a [u8]) -> Option<Self> {
+        let [KEY, key_size @ 0..0x80, rest @ ..] = message else { return None };
+        let (key, rest) = rest.split_at_checked(usize::from(*key_size))?;
+        let [VALUE, value_size @ 2..0x80, value @ ..] = rest else { return None };
+        if value.len() != usize::from(*value_size) {
+            return None;
+        }
+        match value {
+            [TEXT, size, text @ ..] if usize::from(*size) == text.len() => {
+                Some(Attribute { key, value: Value::Text(text) })
+            }
+            [INTEGER, low @ 0..0x80] => Some(Attribute { key, value: Value::Int(i64::from(*low)) }),
+            [INTEGER, low, high @ 0..0x80] => {
+                let value = i64::from(low & 0x7f) | i64::from(*high) << 7;
+                Some(Attribute { key, value: Value::Int(value) })
+            }
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn read_any(message: &'a [u8], depth: u32) -> Result<Self> {
         let mut attribute = Attribute { key: b"", value: Value::Empty };
         let mut reader = Reader::new(message);
         while let Some((field, wire)) = reader.field()? {
@@ -137,7 +173,7 @@ fn write_json(occurrences_of_value: &[&[u8]], out: &mut Vec<u8>) {
     for occurrence in occurrences_of_value {
         let mut reader = Reader::new(occurrence);
         while let Ok(Some((field, wire))) = reader.field() {
-            let start = reader;
+            let start = reader.clone();
             if reader.skip(field, wire, MAX_DEPTH).is_err() {
                 break;
             }

@@ -2,13 +2,13 @@
 
 use crate::anyvalue::Attribute;
 use crate::columns::{dictionary, maps, strings};
-use crate::intern::{Interner, Texts};
+use crate::intern::{Interner, Texts, same};
 use crate::wire::Result;
 use arrow_data::ArrayData;
 use hashbrown::HashMap;
 
 /// Maps whose values differ from row to row.
-pub struct AttributeMaps {
+pub struct AttributeMaps<'a> {
     offsets: Vec<i32>,
     keys: Interner,
     key_numbers: Vec<u32>,
@@ -16,10 +16,12 @@ pub struct AttributeMaps {
     orders: Orders,
     /// By the number of a key, plus one (0 where there is none before): the key that came after it last.
     followers: Vec<u32>,
-    row: Vec<u32>,
+    /// The row to come: attributes, and the numbers of their keys.
+    row: Vec<Attribute<'a>>,
+    row_keys: Vec<u32>,
 }
 
-impl AttributeMaps {
+impl<'a> AttributeMaps<'a> {
     /// No rows.
     pub fn new() -> Self {
         Self {
@@ -30,35 +32,40 @@ impl AttributeMaps {
             orders: Orders::default(),
             followers: vec![0],
             row: Vec::new(),
+            row_keys: Vec::new(),
         }
     }
 
     /// Append a row: the attributes that `messages` encode, `depth` levels of nesting being left in each.
-    #[inline]
-    pub fn push<'a>(
-        &mut self,
-        messages: &[&'a [u8]],
-        attributes: &mut Vec<Attribute<'a>>,
-        depth: u32,
-    ) -> Result<()> {
-        attributes.clear();
-        self.row.clear();
-        let mut before = 0;
+    pub fn push(&mut self, messages: &[&'a [u8]], depth: u32) -> Result<()> {
         for message in messages {
-            let attribute = Attribute::read(message, depth)?;
-            let number = self.number_after(before, attribute.key);
-            before = number as usize + 1;
-            self.row.push(number);
-            attributes.push(attribute);
+            self.add(message, depth)?;
         }
-        self.append(attributes)
+        self.end()
+    }
+
+    /// Add to the row to come the attribute that `message` encodes.
+    #[inline(always)]
+    pub fn add(&mut self, message: &'a [u8], depth: u32) -> Result<()> {
+        let attribute = Attribute::read(message, depth)?;
+        let before = self.row_keys.last().map_or(0, |number| *number as usize + 1);
+        let number = self.number_after(before, attribute.key);
+        self.row_keys.push(number);
+        self.row.push(attribute);
+        Ok(())
+    }
+
+    /// Forget what has been added to the row to come.
+    pub fn discard(&mut self) {
+        self.row.clear();
+        self.row_keys.clear();
     }
 
     /// Return the number of `key`, trying first the one that followed `before` the last time.
     #[inline(always)]
     fn number_after(&mut self, before: usize, key: &[u8]) -> u32 {
         let likely = self.followers[before];
-        if (likely as usize) < self.keys.len() && self.keys.get(likely) == key {
+        if (likely as usize) < self.keys.len() && same(self.keys.get(likely), key) {
             return likely;
         }
         let number = self.keys.number(key);
@@ -67,19 +74,21 @@ impl AttributeMaps {
         number
     }
 
+    /// Append the row.
     #[inline]
-    fn append(&mut self, attributes: &[Attribute<'_>]) -> Result<()> {
+    pub fn end(&mut self) -> Result<()> {
         if !self.row.is_empty() {
-            let order = self.orders.of(&self.row, &self.keys);
+            let order = self.orders.of(&self.row_keys, &self.keys);
             for position in order {
                 let position = *position as usize;
-                self.key_numbers.push(self.row[position]);
-                attributes[position].value.write(&mut self.values.bytes);
+                self.key_numbers.push(self.row_keys[position]);
+                self.row[position].value.write(&mut self.values.bytes);
                 self.values.end();
             }
-            if order.len() < attributes.len() {
-                attributes.iter().try_for_each(|attribute| attribute.value.let_go())?;
+            if order.len() < self.row.len() {
+                self.row.iter().try_for_each(|attribute| attribute.value.let_go())?;
             }
+            self.discard();
         }
         self.offsets.push(self.key_numbers.len() as i32);
         Ok(())
@@ -136,8 +145,8 @@ pub struct SharedMaps {
     key_numbers: Vec<u32>,
     values: Interner,
     value_numbers: Vec<u32>,
-    current_keys: Vec<u32>,
-    current_values: Vec<u32>,
+    row_keys: Vec<u32>,
+    row_values: Vec<u32>,
     text: Vec<u8>,
 }
 
@@ -150,30 +159,29 @@ impl SharedMaps {
             key_numbers: Vec::new(),
             values: Interner::new(),
             value_numbers: Vec::new(),
-            current_keys: Vec::new(),
-            current_values: Vec::new(),
+            row_keys: Vec::new(),
+            row_values: Vec::new(),
             text: Vec::new(),
         }
     }
 
-    /// Set the map of the rows to come, from attributes that are sorted and without duplicates.
-    pub fn set(&mut self, attributes: &[Attribute<'_>]) {
-        self.current_keys.clear();
-        self.current_values.clear();
+    /// Append a row many times: attributes that are sorted and without duplicates.
+    pub fn fill(&mut self, attributes: &[Attribute<'_>], rows: usize) {
+        self.row_keys.clear();
+        self.row_values.clear();
         for attribute in attributes {
             self.text.clear();
             attribute.value.write(&mut self.text);
-            self.current_keys.push(self.keys.number(attribute.key));
-            self.current_values.push(self.values.number(&self.text));
+            self.row_keys.push(self.keys.number(attribute.key));
+            self.row_values.push(self.values.number(&self.text));
         }
-    }
-
-    /// Append a row.
-    #[inline(always)]
-    pub fn push(&mut self) {
-        self.key_numbers.extend_from_slice(&self.current_keys);
-        self.value_numbers.extend_from_slice(&self.current_values);
-        self.offsets.push(self.key_numbers.len() as i32);
+        self.key_numbers.reserve(rows * attributes.len());
+        self.value_numbers.reserve(rows * attributes.len());
+        for _ in 0..rows {
+            self.key_numbers.extend_from_slice(&self.row_keys);
+            self.value_numbers.extend_from_slice(&self.row_values);
+            self.offsets.push(self.key_numbers.len() as i32);
+        }
     }
 
     /// Return the column.

@@ -5,18 +5,54 @@ use crate::envelope::{Envelope, Expansion, IN_RECORD, Records};
 use crate::validate::{LOG_RECORD, METRIC, SPAN, validate, validate_field};
 use crate::wire::{LEN, Reader, Result, occurrences};
 
-/// Counts spans, and those whose own ids are invalid.
+/// Counts records.
 #[derive(Default)]
-pub struct CountSpans {
-    /// Spans to keep.
-    pub accepted: usize,
-    /// Spans to refuse.
-    pub rejected: usize,
+struct Counts {
+    accepted: usize,
+    rejected: usize,
+    /// How many of them are in scopes that have ended.
+    ended: usize,
 }
 
-impl Records for CountSpans {
-    fn record(&mut self, span: &[u8], _: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
-        expansion.spend(1)?;
+impl Counts {
+    fn end(&mut self, expansion: &mut Expansion) -> Result<()> {
+        let all = self.accepted + self.rejected;
+        expansion.spend(all - self.ended)?;
+        self.ended = all;
+        Ok(())
+    }
+}
+
+/// Counts spans; those whose own ids are invalid are rejected.
+#[derive(Default)]
+pub struct CountSpans(Counts);
+
+/// Counts log records.
+#[derive(Default)]
+pub struct CountLogRecords(Counts);
+
+/// Counts data points.
+#[derive(Default)]
+pub struct CountPoints(Counts);
+
+/// Return how many records were accepted and rejected.
+pub trait Counted {
+    /// (accepted, rejected)
+    fn counted(&self) -> (usize, usize);
+}
+
+macro_rules! counted {
+    ($($counts:ty),*) => { $(impl Counted for $counts {
+        fn counted(&self) -> (usize, usize) {
+            (self.0.accepted, self.0.rejected)
+        }
+    })* };
+}
+
+counted!(CountSpans, CountLogRecords, CountPoints);
+
+impl<'a> Records<'a> for CountSpans {
+    fn record(&mut self, span: &'a [u8]) -> Result<()> {
         let (mut trace_id, mut span_id): (&[u8], &[u8]) = (b"", b"");
         let mut reader = Reader::new(span);
         while let Some((field, wire)) = reader.field()? {
@@ -27,36 +63,35 @@ impl Records for CountSpans {
             }
         }
         if is_valid_id::<16>(trace_id) && is_valid_id::<8>(span_id) {
-            self.accepted += 1;
+            self.0.accepted += 1;
         } else {
-            self.rejected += 1;
+            self.0.rejected += 1;
         }
         Ok(())
     }
-}
 
-/// Counts log records.
-#[derive(Default)]
-pub struct CountLogRecords(pub usize);
-
-impl Records for CountLogRecords {
-    fn record(&mut self, record: &[u8], _: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
-        expansion.spend(1)?;
-        self.0 += 1;
-        validate(&LOG_RECORD, record, IN_RECORD)
+    fn end(&mut self, _: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
+        self.0.end(expansion)
     }
 }
 
-/// Counts data points.
-#[derive(Default)]
-pub struct CountPoints(pub usize);
+impl<'a> Records<'a> for CountLogRecords {
+    fn record(&mut self, record: &'a [u8]) -> Result<()> {
+        self.0.accepted += 1;
+        validate(&LOG_RECORD, record, IN_RECORD)
+    }
 
-impl Records for CountPoints {
-    fn record(&mut self, metric: &[u8], _: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
+    fn end(&mut self, _: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
+        self.0.end(expansion)
+    }
+}
+
+impl<'a> Records<'a> for CountPoints {
+    fn record(&mut self, metric: &'a [u8]) -> Result<()> {
         let (mut kind, mut points) = (0, 0);
         let mut reader = Reader::new(metric);
         while let Some((field, wire)) = reader.field()? {
-            let mut ahead = reader;
+            let mut ahead = reader.clone();
             validate_field(&METRIC, &mut reader, field, wire, IN_RECORD)?;
             if let (5 | 7 | 9 | 10 | 11, LEN) = (field, wire) {
                 if kind != field {
@@ -65,8 +100,11 @@ impl Records for CountPoints {
                 points += occurrences(ahead.bytes()?, 1).count();
             }
         }
-        expansion.spend(points)?;
-        self.0 += points;
+        self.0.accepted += points;
         Ok(())
+    }
+
+    fn end(&mut self, _: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
+        self.0.end(expansion)
     }
 }

@@ -1,6 +1,6 @@
 //! Columns that grow a row at a time, and become Arrow arrays.
 
-use crate::intern::{Interner, Texts};
+use crate::intern::{Interner, Texts, same};
 use crate::validate::utf8;
 use crate::wire::{Error, Result};
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer};
@@ -74,6 +74,12 @@ pub fn strings(texts: Texts) -> Result<ArrayData> {
     if !texts.bytes.is_ascii() && texts.offsets.iter().any(splits_character) {
         return Err(Error::Utf8);
     }
+    ids(texts)
+}
+
+/// Return an array of ids, whose hex needs no checking.
+pub fn ids(texts: Texts) -> Result<ArrayData> {
+    within(texts.bytes.len())?;
     let rows = texts.len();
     let buffers = vec![Buffer::from_vec(texts.offsets), Buffer::from_vec(texts.bytes)];
     Ok(array(DataType::Utf8, rows, buffers, vec![]))
@@ -155,22 +161,28 @@ impl Names {
         column
     }
 
-    /// Return the number of a name, to push it many times.
-    pub fn number(&mut self, name: &[u8]) -> u32 {
-        self.names.number(name)
-    }
-
-    /// Append the name of a number that `number` has returned.
+    /// Append the name of a number, in a column made by `of`.
     #[inline(always)]
     pub fn push_number(&mut self, number: u32) {
         self.keys.push(number);
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Append a name many times.
+    pub fn fill(&mut self, name: &[u8], rows: usize) {
+        let number = self.names.number(name);
+        self.keys.resize(self.keys.len() + rows, number);
     }
 
     /// Append a name.
     #[inline(always)]
     pub fn push(&mut self, name: &[u8]) {
         let number = match self.keys.last() {
-            Some(last) if self.names.get(*last) == name => *last,
+            Some(last) if same(self.names.get(*last), name) => *last,
             _ => self.names.number(name),
         };
         self.keys.push(number);
@@ -184,20 +196,18 @@ impl Names {
 
 /// Append lower-case hex.
 #[inline(always)]
-pub fn push_hex(bytes: &[u8], texts: &mut Texts) {
-    for byte in bytes {
-        texts.bytes.extend_from_slice(&HEX[usize::from(*byte)]);
-    }
+fn push_hex<const SIZE: usize>(bytes: &[u8; SIZE], texts: &mut Texts) {
+    let pairs: [[u8; 2]; SIZE] = std::array::from_fn(|index| HEX[usize::from(bytes[index])]);
+    texts.bytes.extend_from_slice(pairs.as_flattened());
     texts.end();
 }
 
 /// Append the hex of an id of `SIZE` bytes, or an empty text for what is no valid id.
 #[inline(always)]
 pub fn push_id<const SIZE: usize>(id: &[u8], texts: &mut Texts) {
-    if is_valid_id::<SIZE>(id) {
-        push_hex(id, texts);
-    } else {
-        texts.end();
+    match <&[u8; SIZE]>::try_from(id) {
+        Ok(id) if *id != [0; SIZE] => push_hex(id, texts),
+        _ => texts.end(),
     }
 }
 

@@ -15,12 +15,10 @@ const IN_SCOPE: u32 = MAX_DEPTH - 2;
 /// Levels of nesting left inside a span, a log record or a metric.
 pub const IN_RECORD: u32 = MAX_DEPTH - 3;
 
-/// What the records to come have in common. Everything in it has been checked, and attributes are
+/// What the records of a scope have in common. Everything in it has been checked, and attributes are
 /// sorted and without duplicates.
 #[derive(Default)]
 pub struct Envelope<'a> {
-    /// Another one for each scope of a request, never 0.
-    pub serial: u64,
     /// Attributes of the resource.
     pub resource: Vec<Attribute<'a>>,
     /// Schema URL of the resource.
@@ -38,11 +36,13 @@ pub struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
-    /// Append the text of the attribute `service.name`, if any.
-    pub fn write_service_name(&self, out: &mut Vec<u8>) {
+    /// Return the text of the attribute `service.name`, empty where there is none.
+    pub fn service_name(&self) -> Vec<u8> {
+        let mut text = Vec::new();
         if let Some(attribute) = self.resource.iter().find(|attribute| attribute.key == b"service.name") {
-            attribute.value.write(out);
+            attribute.value.write(&mut text);
         }
+        text
     }
 }
 
@@ -53,7 +53,7 @@ pub struct Expansion {
 }
 
 impl Expansion {
-    /// Account for records before they become rows.
+    /// Account for a scope's records before its and its resource's attributes are repeated on them.
     #[inline(always)]
     pub fn spend(&mut self, records: usize) -> Result<()> {
         let entries = self.by_record.saturating_mul(records as u64);
@@ -63,29 +63,32 @@ impl Expansion {
 }
 
 /// What is done with the records of a request.
-pub trait Records {
-    /// Take in a span, a log record or a metric. All of it is checked, whether used or not. The
-    /// envelope is looked into only once `expansion` has been spent: there may be very many empty scopes.
-    fn record(&mut self, record: &[u8], envelope: &Envelope<'_>, expansion: &mut Expansion) -> Result<()>;
+pub trait Records<'a> {
+    /// Take in a span, a log record or a metric. All of it is checked, whether used or not.
+    fn record(&mut self, record: &'a [u8]) -> Result<()>;
+
+    /// End a scope: fill the columns that are the same for all records since the last one. Only now is
+    /// all known of it, since what it says of itself may stand behind its records. There may be very
+    /// many scopes without records, for which nothing must be done.
+    fn end(&mut self, scope: &Envelope<'_>, expansion: &mut Expansion) -> Result<()>;
 }
 
-/// Read a request; `serial` goes on from request to request.
-pub fn walk(request: &[u8], serial: &mut u64, records: &mut impl Records) -> Result<()> {
+/// Read a request.
+pub fn walk<'a>(request: &'a [u8], records: &mut impl Records<'a>) -> Result<()> {
     let mut expansion = Expansion { left: EXPANSION * request.len() as u64, by_record: 0 };
     let mut reader = Reader::new(request);
     while let Some((field, wire)) = reader.field()? {
         match (field, wire) {
-            (1, LEN) => walk_resource(reader.bytes()?, serial, records, &mut expansion)?,
+            (1, LEN) => walk_resource(reader.bytes()?, records, &mut expansion)?,
             _ => reader.skip(field, wire, MAX_DEPTH)?,
         }
     }
     Ok(())
 }
 
-fn walk_resource(
-    bytes: &[u8],
-    serial: &mut u64,
-    records: &mut impl Records,
+fn walk_resource<'a>(
+    bytes: &'a [u8],
+    records: &mut impl Records<'a>,
     expansion: &mut Expansion,
 ) -> Result<()> {
     let mut envelope = Envelope::default();
@@ -103,8 +106,6 @@ fn walk_resource(
     let resource_attributes = envelope.resource.len();
     settle(&mut envelope.resource);
     for scope in scopes {
-        *serial += 1;
-        envelope.serial = *serial;
         walk_scope(scope, &mut envelope, resource_attributes, records, expansion)?;
     }
     Ok(())
@@ -126,7 +127,7 @@ fn walk_scope<'a>(
     bytes: &'a [u8],
     envelope: &mut Envelope<'a>,
     resource_attributes: usize,
-    records: &mut impl Records,
+    records: &mut impl Records<'a>,
     expansion: &mut Expansion,
 ) -> Result<()> {
     envelope.scope.clear();
@@ -138,6 +139,7 @@ fn walk_scope<'a>(
     while let Some((field, wire)) = reader.field()? {
         match (field, wire) {
             (1, LEN) => read_scope(reader.bytes()?, envelope)?,
+            (2, LEN) => records.record(reader.bytes()?)?,
             (3, LEN) => replace(&mut envelope.scope_schema_url, reader.bytes()?)?,
             _ => reader.skip(field, wire, IN_SCOPE)?,
         }
@@ -145,14 +147,7 @@ fn walk_scope<'a>(
     utf8(envelope.scope_schema_url)?;
     expansion.by_record = (resource_attributes + envelope.scope.len()) as u64;
     settle(&mut envelope.scope);
-    let mut reader = Reader::new(bytes);
-    while let Some((field, wire)) = reader.field()? {
-        match (field, wire) {
-            (2, LEN) => records.record(reader.bytes()?, envelope, expansion)?,
-            _ => reader.skip(field, wire, IN_SCOPE)?,
-        }
-    }
-    Ok(())
+    records.end(envelope, expansion)
 }
 
 fn read_scope<'a>(bytes: &'a [u8], envelope: &mut Envelope<'a>) -> Result<()> {

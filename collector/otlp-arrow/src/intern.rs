@@ -11,6 +11,22 @@ pub struct Interner {
     texts: Texts,
 }
 
+/// Whether two texts are the same; quicker than a call to memcmp, since most are short.
+#[inline(always)]
+pub fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let (one_words, one_rest) = one.as_chunks::<8>();
+    let (other_words, other_rest) = other.as_chunks::<8>();
+    let words = one_words.iter().zip(other_words).all(|(one, other)| one == other);
+    words
+        && match (one.last_chunk::<8>(), other.last_chunk::<8>()) {
+            (Some(one), Some(other)) => one == other,
+            _ => one_rest.iter().zip(other_rest).all(|(one, other)| one == other),
+        }
+}
+
 /// Texts end to end, in the layout of an Arrow string array.
 pub struct Texts {
     /// Where each text starts, and the last one's end.
@@ -64,7 +80,7 @@ impl Interner {
     pub fn number(&mut self, text: &[u8]) -> u32 {
         let Self { hasher, numbers, texts } = self;
         let hash = hash_of(hasher, text);
-        if let Some(number) = numbers.find(hash, |number| texts.get(*number) == text) {
+        if let Some(number) = numbers.find(hash, |number| same(texts.get(*number), text)) {
             return *number;
         }
         let number = texts.len() as u32;

@@ -44,24 +44,19 @@ pub struct Decoded {
 
 /// Count a request's records: those to keep, and those whose ids are invalid.
 pub fn check(kind: Kind, request: &[u8]) -> Result<(usize, usize)> {
-    let mut serial = 0;
     match kind {
-        Kind::Traces => {
-            let mut spans = check::CountSpans::default();
-            envelope::walk(request, &mut serial, &mut spans)?;
-            Ok((spans.accepted, spans.rejected))
-        }
-        Kind::Logs => {
-            let mut records = check::CountLogRecords::default();
-            envelope::walk(request, &mut serial, &mut records)?;
-            Ok((records.0, 0))
-        }
-        Kind::Metrics => {
-            let mut points = check::CountPoints::default();
-            envelope::walk(request, &mut serial, &mut points)?;
-            Ok((points.0, 0))
-        }
+        Kind::Traces => count(request, check::CountSpans::default()),
+        Kind::Logs => count(request, check::CountLogRecords::default()),
+        Kind::Metrics => count(request, check::CountPoints::default()),
     }
+}
+
+fn count<'a>(
+    request: &'a [u8],
+    mut records: impl envelope::Records<'a> + check::Counted,
+) -> Result<(usize, usize)> {
+    envelope::walk(request, &mut records)?;
+    Ok(records.counted())
 }
 
 /// Decode requests of one kind; signals without rows are left out. The error comes with the number of
@@ -98,16 +93,15 @@ fn with_rows((signal, batch, rows_of): (&'static str, Batch, Vec<usize>)) -> Opt
 }
 
 /// Read requests one after another, and return how many rows of each signal each has brought.
-fn each<R: envelope::Records, const SIGNALS: usize>(
-    requests: &[&[u8]],
+fn each<'a, R: envelope::Records<'a>, const SIGNALS: usize>(
+    requests: &[&'a [u8]],
     records: &mut R,
     rows: impl Fn(&R) -> [usize; SIGNALS],
 ) -> std::result::Result<[Vec<usize>; SIGNALS], (Error, Option<usize>)> {
     let mut rows_of = std::array::from_fn(|_| Vec::with_capacity(requests.len()));
     let mut before = rows(records);
-    let mut serial = 0;
     for (number, request) in requests.iter().enumerate() {
-        envelope::walk(request, &mut serial, records).map_err(|error| (error, Some(number)))?;
+        envelope::walk(request, records).map_err(|error| (error, Some(number)))?;
         let after = rows(records);
         for signal in 0..SIGNALS {
             rows_of[signal].push(after[signal] - before[signal]);

@@ -2,7 +2,7 @@
 
 use crate::anyvalue::{Value, replace};
 use crate::attributes::{AttributeMaps, SharedMaps};
-use crate::columns::{Batch, Names, numbers, push_id, strings, time, times};
+use crate::columns::{Batch, Names, ids, numbers, push_id, strings, time, times};
 use crate::envelope::{Envelope, Expansion, IN_RECORD, Records};
 use crate::intern::Texts;
 use crate::wire::{FIXED32, FIXED64, LEN, Reader, Result, VARINT};
@@ -11,7 +11,7 @@ use arrow_schema::DataType;
 const LAST_SEVERITY: i32 = 24;
 
 /// The columns of log records.
-pub struct Logs {
+pub struct Logs<'a> {
     timestamp: Vec<i64>,
     trace_id: Texts,
     span_id: Texts,
@@ -26,10 +26,10 @@ pub struct Logs {
     scope_name: Names,
     scope_version: Names,
     scope: SharedMaps,
-    attributes: AttributeMaps,
+    attributes: AttributeMaps<'a>,
     event_name: Names,
-    current: [u32; 5],
-    serial: u64,
+    /// How many records have come in scopes that have not ended, whether they have become rows or not.
+    records: usize,
 }
 
 /// A log record's fields, still encoded where they nest.
@@ -48,7 +48,7 @@ struct LogRecord<'a> {
 
 impl<'a> LogRecord<'a> {
     #[inline(always)]
-    fn read(bytes: &'a [u8], attributes: &mut Vec<&'a [u8]>) -> Result<Self> {
+    fn read(bytes: &'a [u8], attributes: &mut AttributeMaps<'a>) -> Result<Self> {
         let mut record = LogRecord::default();
         let mut reader = Reader::new(bytes);
         while let Some((field, wire)) = reader.field()? {
@@ -57,7 +57,7 @@ impl<'a> LogRecord<'a> {
                 (2, VARINT) => record.severity_number = reader.varint()? as i32,
                 (3, LEN) => replace(&mut record.severity_text, reader.bytes()?)?,
                 (5, LEN) => record.body.merge(reader.bytes()?, bytes, 5, IN_RECORD - 1)?,
-                (6, LEN) => attributes.push(reader.bytes()?),
+                (6, LEN) => attributes.add(reader.bytes()?, IN_RECORD - 1)?,
                 (8, FIXED32) => record.flags = reader.fixed32()?,
                 (9, LEN) => record.trace_id = reader.bytes()?,
                 (10, LEN) => record.span_id = reader.bytes()?,
@@ -70,7 +70,7 @@ impl<'a> LogRecord<'a> {
     }
 }
 
-impl Logs {
+impl<'a> Logs<'a> {
     /// No rows.
     pub fn new() -> Self {
         Self {
@@ -90,8 +90,7 @@ impl Logs {
             scope: SharedMaps::new(),
             attributes: AttributeMaps::new(),
             event_name: Names::new(),
-            current: [0; 5],
-            serial: 0,
+            records: 0,
         }
     }
 
@@ -101,7 +100,6 @@ impl Logs {
     }
 
     fn push(&mut self, record: &LogRecord<'_>) {
-        let [service_name, resource_schema_url, scope_schema_url, scope_name, scope_version] = self.current;
         self.timestamp.push(time(if record.time == 0 { record.observed_time } else { record.time }));
         push_id::<16>(record.trace_id, &mut self.trace_id);
         push_id::<8>(record.span_id, &mut self.span_id);
@@ -109,40 +107,17 @@ impl Logs {
         self.severity_text.push(record.severity_text);
         let is_known = (0..=LAST_SEVERITY).contains(&record.severity_number);
         self.severity_number.push(if is_known { record.severity_number as u8 } else { 0 });
-        self.service_name.push_number(service_name);
         record.body.write(&mut self.body.bytes);
         self.body.end();
-        self.resource_schema_url.push_number(resource_schema_url);
-        self.resource.push();
-        self.scope_schema_url.push_number(scope_schema_url);
-        self.scope_name.push_number(scope_name);
-        self.scope_version.push_number(scope_version);
-        self.scope.push();
         self.event_name.push(record.event_name);
-    }
-
-    #[cold]
-    fn begin(&mut self, envelope: &Envelope<'_>) {
-        self.serial = envelope.serial;
-        let mut service_name = Vec::new();
-        envelope.write_service_name(&mut service_name);
-        self.resource.set(&envelope.resource);
-        self.scope.set(&envelope.scope);
-        self.current = [
-            self.service_name.number(&service_name),
-            self.resource_schema_url.number(envelope.resource_schema_url),
-            self.scope_schema_url.number(envelope.scope_schema_url),
-            self.scope_name.number(envelope.scope_name),
-            self.scope_version.number(envelope.scope_version),
-        ];
     }
 
     /// Return the columns.
     pub fn finish(self) -> Result<Batch> {
         let mut batch = Batch::default();
         batch.add("Timestamp", times(self.timestamp));
-        batch.add("TraceId", strings(self.trace_id)?);
-        batch.add("SpanId", strings(self.span_id)?);
+        batch.add("TraceId", ids(self.trace_id)?);
+        batch.add("SpanId", ids(self.span_id)?);
         batch.add("TraceFlags", numbers(DataType::UInt8, self.trace_flags));
         batch.add("SeverityText", self.severity_text.finish()?);
         batch.add("SeverityNumber", numbers(DataType::UInt8, self.severity_number));
@@ -160,15 +135,26 @@ impl Logs {
     }
 }
 
-impl Records for Logs {
-    fn record(&mut self, bytes: &[u8], envelope: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
-        expansion.spend(1)?;
-        if self.serial != envelope.serial {
-            self.begin(envelope);
-        }
-        let mut attributes = Vec::new();
-        let record = LogRecord::read(bytes, &mut attributes)?;
+impl<'a> Records<'a> for Logs<'a> {
+    fn record(&mut self, bytes: &'a [u8]) -> Result<()> {
+        self.records += 1;
+        let record = LogRecord::read(bytes, &mut self.attributes)?;
         self.push(&record);
-        self.attributes.push(&attributes, &mut Vec::with_capacity(attributes.len()), IN_RECORD - 1)
+        self.attributes.end()
+    }
+
+    fn end(&mut self, scope: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
+        expansion.spend(std::mem::take(&mut self.records))?;
+        let rows = self.timestamp.len() - self.scope_name.len();
+        if rows > 0 {
+            self.service_name.fill(&scope.service_name(), rows);
+            self.resource_schema_url.fill(scope.resource_schema_url, rows);
+            self.resource.fill(&scope.resource, rows);
+            self.scope_schema_url.fill(scope.scope_schema_url, rows);
+            self.scope_name.fill(scope.scope_name, rows);
+            self.scope_version.fill(scope.scope_version, rows);
+            self.scope.fill(&scope.scope, rows);
+        }
+        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Metrics to columns: a table for each kind of data point.
 
-use crate::anyvalue::{Attribute, replace};
+use crate::anyvalue::replace;
 use crate::attributes::{AttributeMaps, SharedMaps};
-use crate::columns::{Batch, Names, Offsets, booleans, numbers, push_id, strings, time, times};
+use crate::columns::{Batch, Names, Offsets, booleans, ids, numbers, push_id, time, times};
 use crate::envelope::{Envelope, Expansion, IN_RECORD, Records};
 use crate::intern::Texts;
 use crate::points::{Exemplar, IN_POINT, Point};
@@ -21,22 +21,23 @@ const TABLES: [(u32, &str); 5] = [
 ];
 
 /// The columns of data points of all kinds.
-pub struct Metrics {
-    tables: [Table; 5],
+pub struct Metrics<'a> {
+    tables: [Table<'a>; 5],
+    point: Point<'a>,
+    /// How many data points have come in scopes that have not ended.
+    points: usize,
 }
 
 /// The columns of data points of one kind. Those the kind does not have stay empty.
-struct Table {
-    serial: u64,
+struct Table<'a> {
     resource: SharedMaps,
     scope: SharedMaps,
     scope_dropped: Vec<u32>,
-    current_dropped: u32,
-    /// Resource schema URL, scope name, scope version, scope schema URL, service name, metric name,
-    /// description and unit.
-    names: [Names; 8],
-    current: [u32; 8],
-    attributes: AttributeMaps,
+    /// Resource schema URL, scope name, scope version, scope schema URL and service name.
+    scope_names: [Names; 5],
+    /// Metric name, description and unit.
+    names: [Names; 3],
+    attributes: AttributeMaps<'a>,
     start_time: Vec<i64>,
     time: Vec<i64>,
     flags: Vec<u32>,
@@ -52,14 +53,14 @@ struct Table {
     positive: (Vec<i32>, Offsets, Vec<u64>),
     negative: (Vec<i32>, Offsets, Vec<u64>),
     quantiles: (Offsets, Vec<f64>, Vec<f64>),
-    exemplars: Exemplars,
+    exemplars: Exemplars<'a>,
     temporality: Vec<i32>,
     is_monotonic: Vec<bool>,
 }
 
-struct Exemplars {
+struct Exemplars<'a> {
     offsets: Offsets,
-    attributes: AttributeMaps,
+    attributes: AttributeMaps<'a>,
     time: Vec<i64>,
     value: Vec<f64>,
     span_id: Texts,
@@ -103,7 +104,7 @@ impl<'a> Metric<'a> {
         let mut metric = Metric::default();
         let mut reader = Reader::new(bytes);
         while let Some((field, wire)) = reader.field()? {
-            let mut ahead = reader;
+            let mut ahead = reader.clone();
             validate_field(&METRIC, &mut reader, field, wire, IN_RECORD)?;
             match (field, wire) {
                 (1..=3, LEN) => metric.texts[field as usize - 1] = ahead.bytes()?,
@@ -134,10 +135,10 @@ impl<'a> Metric<'a> {
     }
 }
 
-impl Metrics {
+impl<'a> Metrics<'a> {
     /// No rows.
     pub fn new() -> Self {
-        Self { tables: std::array::from_fn(|_| Table::new()) }
+        Self { tables: std::array::from_fn(|_| Table::new()), point: Point::default(), points: 0 }
     }
 
     /// How many data points of each kind there are.
@@ -152,24 +153,20 @@ impl Metrics {
     }
 }
 
-impl Records for Metrics {
-    fn record(&mut self, bytes: &[u8], envelope: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
+impl<'a> Records<'a> for Metrics<'a> {
+    fn record(&mut self, bytes: &'a [u8]) -> Result<()> {
         let metric = Metric::read(bytes)?;
         let Some(index) =
             TABLES.iter().position(|(kind, _)| *kind == metric.kind && !metric.points.is_empty())
         else {
             return metric.texts.iter().try_for_each(|text| utf8(text));
         };
-        expansion.spend(metric.points.len())?;
+        self.points += metric.points.len();
         let table = &mut self.tables[index];
-        if table.serial != envelope.serial {
-            table.begin(envelope);
+        for (names, text) in table.names.iter_mut().zip(metric.texts) {
+            names.fill(text, metric.points.len());
         }
-        for (index, text) in metric.texts.iter().enumerate() {
-            table.current[5 + index] = table.names[5 + index].number(text);
-        }
-        let mut point = Point::default();
-        let mut scratch = Vec::new();
+        let point = &mut self.point;
         for bytes in &metric.points {
             match metric.kind {
                 5 | 7 => point.read_number(bytes)?,
@@ -177,22 +174,28 @@ impl Records for Metrics {
                 10 => point.read_exp_histogram(bytes)?,
                 _ => point.read_summary(bytes)?,
             }
-            table.push(&point, &metric, &mut scratch)?;
+            table.push(point, &metric)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, scope: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
+        expansion.spend(std::mem::take(&mut self.points))?;
+        for table in &mut self.tables {
+            table.end(scope);
         }
         Ok(())
     }
 }
 
-impl Table {
+impl<'a> Table<'a> {
     fn new() -> Self {
         Self {
-            serial: 0,
             resource: SharedMaps::new(),
             scope: SharedMaps::new(),
             scope_dropped: Vec::new(),
-            current_dropped: 0,
+            scope_names: std::array::from_fn(|_| Names::new()),
             names: std::array::from_fn(|_| Names::new()),
-            current: [0; 8],
             attributes: AttributeMaps::new(),
             start_time: Vec::new(),
             time: Vec::new(),
@@ -215,43 +218,34 @@ impl Table {
         }
     }
 
-    fn begin(&mut self, envelope: &Envelope<'_>) {
-        self.serial = envelope.serial;
-        self.resource.set(&envelope.resource);
-        self.scope.set(&envelope.scope);
-        self.current_dropped = envelope.scope_dropped;
-        let mut service_name = Vec::new();
-        envelope.write_service_name(&mut service_name);
+    fn end(&mut self, scope: &Envelope<'_>) {
+        let rows = self.time.len() - self.scope_dropped.len();
+        if rows == 0 {
+            return;
+        }
+        self.resource.fill(&scope.resource, rows);
+        self.scope.fill(&scope.scope, rows);
+        self.scope_dropped.resize(self.time.len(), scope.scope_dropped);
+        let service_name = scope.service_name();
         let texts = [
-            envelope.resource_schema_url,
-            envelope.scope_name,
-            envelope.scope_version,
-            envelope.scope_schema_url,
+            scope.resource_schema_url,
+            scope.scope_name,
+            scope.scope_version,
+            scope.scope_schema_url,
             &service_name,
         ];
-        for (index, text) in texts.iter().enumerate() {
-            self.current[index] = self.names[index].number(text);
+        for (names, text) in self.scope_names.iter_mut().zip(texts) {
+            names.fill(text, rows);
         }
     }
 
-    fn push<'a>(
-        &mut self,
-        point: &Point<'a>,
-        metric: &Metric<'_>,
-        scratch: &mut Vec<Attribute<'a>>,
-    ) -> Result<()> {
-        self.resource.push();
-        self.scope.push();
-        self.scope_dropped.push(self.current_dropped);
-        for (names, number) in self.names.iter_mut().zip(self.current) {
-            names.push_number(number);
-        }
-        self.attributes.push(&point.attributes, scratch, IN_POINT - 1)?;
+    fn push(&mut self, point: &Point<'a>, metric: &Metric<'_>) -> Result<()> {
+        self.attributes.push(&point.attributes, IN_POINT - 1)?;
         self.start_time.push(time(point.start_time));
         self.time.push(time(point.time));
         self.flags.push(point.flags);
         if metric.kind != 11 {
-            self.exemplars.push(&point.exemplars, scratch)?;
+            self.exemplars.push(&point.exemplars)?;
         }
         match metric.kind {
             5 => self.value.push(point.value),
@@ -296,16 +290,9 @@ impl Table {
 
     fn finish(self, kind: u32) -> Result<Batch> {
         let mut batch = Batch::default();
-        let [
-            resource_schema_url,
-            scope_name,
-            scope_version,
-            scope_schema_url,
-            service_name,
-            name,
-            description,
-            unit,
-        ] = self.names;
+        let [resource_schema_url, scope_name, scope_version, scope_schema_url, service_name] =
+            self.scope_names;
+        let [name, description, unit] = self.names;
         batch.add("ResourceAttributes", self.resource.finish()?);
         batch.add("ResourceSchemaUrl", resource_schema_url.finish()?);
         batch.add("ScopeName", scope_name.finish()?);
@@ -363,7 +350,7 @@ impl Table {
     }
 }
 
-impl Exemplars {
+impl<'a> Exemplars<'a> {
     fn new() -> Self {
         Self {
             offsets: Offsets::new(),
@@ -375,10 +362,10 @@ impl Exemplars {
         }
     }
 
-    fn push<'a>(&mut self, exemplars: &[&'a [u8]], scratch: &mut Vec<Attribute<'a>>) -> Result<()> {
+    fn push(&mut self, exemplars: &[&'a [u8]]) -> Result<()> {
         for bytes in exemplars {
             let exemplar = Exemplar::read(bytes)?;
-            self.attributes.push(&exemplar.attributes, scratch, IN_POINT - 2)?;
+            self.attributes.push(&exemplar.attributes, IN_POINT - 2)?;
             self.time.push(time(exemplar.time));
             self.value.push(exemplar.value);
             push_id::<8>(exemplar.span_id, &mut self.span_id);
@@ -393,8 +380,8 @@ impl Exemplars {
         batch.add("Exemplars.FilteredAttributes", offsets.lists(self.attributes.finish()?)?);
         batch.add("Exemplars.TimeUnix", offsets.lists(times(self.time))?);
         batch.add("Exemplars.Value", offsets.lists(doubles(self.value))?);
-        batch.add("Exemplars.SpanId", offsets.lists(strings(self.span_id)?)?);
-        batch.add("Exemplars.TraceId", offsets.lists(strings(self.trace_id)?)?);
+        batch.add("Exemplars.SpanId", offsets.lists(ids(self.span_id)?)?);
+        batch.add("Exemplars.TraceId", offsets.lists(ids(self.trace_id)?)?);
         Ok(())
     }
 }

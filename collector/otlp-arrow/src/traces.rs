@@ -1,8 +1,8 @@
 //! Spans to columns.
 
-use crate::anyvalue::{Attribute, replace};
+use crate::anyvalue::replace;
 use crate::attributes::{AttributeMaps, SharedMaps};
-use crate::columns::{Batch, Names, Offsets, is_valid_id, numbers, push_hex, push_id, strings, time, times};
+use crate::columns::{Batch, Names, Offsets, ids, is_valid_id, numbers, push_id, strings, time, times};
 use crate::envelope::{Envelope, Expansion, IN_RECORD, Records};
 use crate::intern::Texts;
 use crate::validate::{SPAN, validate};
@@ -13,7 +13,7 @@ const KINDS: [&[u8]; 6] = [b"Unspecified", b"Internal", b"Server", b"Client", b"
 const CODES: [&[u8]; 3] = [b"Unset", b"Ok", b"Error"];
 
 /// The columns of spans.
-pub struct Traces {
+pub struct Traces<'a> {
     timestamp: Vec<i64>,
     trace_id: Texts,
     span_id: Texts,
@@ -25,30 +25,30 @@ pub struct Traces {
     resource: SharedMaps,
     scope_name: Names,
     scope_version: Names,
-    attributes: AttributeMaps,
+    attributes: AttributeMaps<'a>,
     duration: Vec<u64>,
     status_code: Names,
     status_message: Texts,
-    events: Events,
-    links: Links,
-    /// Numbers of service name, scope name and scope version of the spans to come.
-    current: [u32; 3],
-    serial: u64,
+    events: Events<'a>,
+    links: Links<'a>,
+    nested: Nested<'a>,
+    /// How many records have come in scopes that have not ended, whether they have become rows or not.
+    records: usize,
 }
 
-struct Events {
+struct Events<'a> {
     offsets: Offsets,
     timestamp: Vec<i64>,
     name: Names,
-    attributes: AttributeMaps,
+    attributes: AttributeMaps<'a>,
 }
 
-struct Links {
+struct Links<'a> {
     offsets: Offsets,
     trace_id: Texts,
     span_id: Texts,
     trace_state: Texts,
-    attributes: AttributeMaps,
+    attributes: AttributeMaps<'a>,
 }
 
 /// A span's fields, still encoded where they nest.
@@ -66,17 +66,16 @@ struct Span<'a> {
     status_code: i32,
 }
 
-/// Lists that are filled anew for each span.
+/// A span's events and links, still encoded.
 #[derive(Default)]
 struct Nested<'a> {
-    attributes: Vec<&'a [u8]>,
     events: Vec<&'a [u8]>,
     links: Vec<&'a [u8]>,
 }
 
 impl<'a> Span<'a> {
     #[inline(always)]
-    fn read(bytes: &'a [u8], nested: &mut Nested<'a>) -> Result<Self> {
+    fn read(bytes: &'a [u8], attributes: &mut AttributeMaps<'a>, nested: &mut Nested<'a>) -> Result<Self> {
         let mut span = Span::default();
         let mut reader = Reader::new(bytes);
         while let Some((field, wire)) = reader.field()? {
@@ -89,7 +88,7 @@ impl<'a> Span<'a> {
                 (6, VARINT) => span.kind = reader.varint()? as i32,
                 (7, FIXED64) => span.start = reader.fixed64()?,
                 (8, FIXED64) => span.end = reader.fixed64()?,
-                (9, LEN) => nested.attributes.push(reader.bytes()?),
+                (9, LEN) => attributes.add(reader.bytes()?, IN_RECORD - 1)?,
                 (11, LEN) => nested.events.push(reader.bytes()?),
                 (13, LEN) => nested.links.push(reader.bytes()?),
                 (15, LEN) => span.read_status(reader.bytes()?)?,
@@ -119,7 +118,7 @@ fn known(number: i32, names: &[&[u8]]) -> u32 {
     if (0..names.len() as i32).contains(&number) { number as u32 } else { 0 }
 }
 
-impl Traces {
+impl<'a> Traces<'a> {
     /// No rows.
     pub fn new() -> Self {
         Self {
@@ -140,8 +139,8 @@ impl Traces {
             status_message: Texts::new(),
             events: Events::new(),
             links: Links::new(),
-            current: [0; 3],
-            serial: 0,
+            nested: Nested::default(),
+            records: 0,
         }
     }
 
@@ -152,41 +151,24 @@ impl Traces {
 
     fn push(&mut self, span: &Span<'_>) {
         self.timestamp.push(time(span.start));
-        push_hex(span.trace_id, &mut self.trace_id);
-        push_hex(span.span_id, &mut self.span_id);
+        push_id::<16>(span.trace_id, &mut self.trace_id);
+        push_id::<8>(span.span_id, &mut self.span_id);
         push_id::<8>(span.parent_span_id, &mut self.parent_span_id);
         self.trace_state.push(span.trace_state);
         self.name.push(span.name);
         self.kind.push_number(known(span.kind, &KINDS));
-        self.service_name.push_number(self.current[0]);
-        self.resource.push();
-        self.scope_name.push_number(self.current[1]);
-        self.scope_version.push_number(self.current[2]);
         self.duration.push(span.end.saturating_sub(span.start));
         self.status_code.push_number(known(span.status_code, &CODES));
         self.status_message.push(span.status_message);
-    }
-
-    #[cold]
-    fn begin(&mut self, envelope: &Envelope<'_>) {
-        self.serial = envelope.serial;
-        let mut service_name = Vec::new();
-        envelope.write_service_name(&mut service_name);
-        self.resource.set(&envelope.resource);
-        self.current = [
-            self.service_name.number(&service_name),
-            self.scope_name.number(envelope.scope_name),
-            self.scope_version.number(envelope.scope_version),
-        ];
     }
 
     /// Return the columns.
     pub fn finish(self) -> Result<Batch> {
         let mut batch = Batch::default();
         batch.add("Timestamp", times(self.timestamp));
-        batch.add("TraceId", strings(self.trace_id)?);
-        batch.add("SpanId", strings(self.span_id)?);
-        batch.add("ParentSpanId", strings(self.parent_span_id)?);
+        batch.add("TraceId", ids(self.trace_id)?);
+        batch.add("SpanId", ids(self.span_id)?);
+        batch.add("ParentSpanId", ids(self.parent_span_id)?);
         batch.add("TraceState", strings(self.trace_state)?);
         batch.add("SpanName", self.name.finish()?);
         batch.add("SpanKind", self.kind.finish()?);
@@ -204,33 +186,43 @@ impl Traces {
     }
 }
 
-impl Records for Traces {
-    fn record(&mut self, bytes: &[u8], envelope: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
-        expansion.spend(1)?;
-        if self.serial != envelope.serial {
-            self.begin(envelope);
-        }
-        let mut nested = Nested::default();
-        let span = Span::read(bytes, &mut nested)?;
+impl<'a> Records<'a> for Traces<'a> {
+    fn record(&mut self, bytes: &'a [u8]) -> Result<()> {
+        self.records += 1;
+        self.nested.events.clear();
+        self.nested.links.clear();
+        let span = Span::read(bytes, &mut self.attributes, &mut self.nested)?;
         if !is_valid_id::<16>(span.trace_id) || !is_valid_id::<8>(span.span_id) {
+            self.attributes.discard();
             return validate(&SPAN, bytes, IN_RECORD);
         }
         self.push(&span);
-        let mut scratch = Vec::with_capacity(nested.attributes.len());
-        self.attributes.push(&nested.attributes, &mut scratch, IN_RECORD - 1)?;
-        for event in &nested.events {
-            self.events.push(event, &mut scratch)?;
+        self.attributes.end()?;
+        for event in &self.nested.events {
+            self.events.push(event)?;
         }
         self.events.offsets.end(self.events.timestamp.len());
-        for link in &nested.links {
-            self.links.push(link, &mut scratch)?;
+        for link in &self.nested.links {
+            self.links.push(link)?;
         }
         self.links.offsets.end(self.links.trace_id.len());
         Ok(())
     }
+
+    fn end(&mut self, scope: &Envelope<'_>, expansion: &mut Expansion) -> Result<()> {
+        expansion.spend(std::mem::take(&mut self.records))?;
+        let rows = self.timestamp.len() - self.scope_name.len();
+        if rows > 0 {
+            self.service_name.fill(&scope.service_name(), rows);
+            self.resource.fill(&scope.resource, rows);
+            self.scope_name.fill(scope.scope_name, rows);
+            self.scope_version.fill(scope.scope_version, rows);
+        }
+        Ok(())
+    }
 }
 
-impl Events {
+impl<'a> Events<'a> {
     fn new() -> Self {
         Self {
             offsets: Offsets::new(),
@@ -240,20 +232,20 @@ impl Events {
         }
     }
 
-    fn push<'a>(&mut self, bytes: &'a [u8], scratch: &mut Vec<Attribute<'a>>) -> Result<()> {
-        let (mut timestamp, mut name, mut attributes) = (0, &b""[..], Vec::new());
+    fn push(&mut self, bytes: &'a [u8]) -> Result<()> {
+        let (mut timestamp, mut name) = (0, &b""[..]);
         let mut reader = Reader::new(bytes);
         while let Some((field, wire)) = reader.field()? {
             match (field, wire) {
                 (1, FIXED64) => timestamp = reader.fixed64()?,
                 (2, LEN) => replace(&mut name, reader.bytes()?)?,
-                (3, LEN) => attributes.push(reader.bytes()?),
+                (3, LEN) => self.attributes.add(reader.bytes()?, IN_RECORD - 2)?,
                 _ => reader.skip(field, wire, IN_RECORD - 1)?,
             }
         }
         self.timestamp.push(time(timestamp));
         self.name.push(name);
-        self.attributes.push(&attributes, scratch, IN_RECORD - 2)
+        self.attributes.end()
     }
 
     fn finish(self, batch: &mut Batch) -> Result<()> {
@@ -265,7 +257,7 @@ impl Events {
     }
 }
 
-impl Links {
+impl<'a> Links<'a> {
     fn new() -> Self {
         Self {
             offsets: Offsets::new(),
@@ -276,29 +268,28 @@ impl Links {
         }
     }
 
-    fn push<'a>(&mut self, bytes: &'a [u8], scratch: &mut Vec<Attribute<'a>>) -> Result<()> {
+    fn push(&mut self, bytes: &'a [u8]) -> Result<()> {
         let (mut trace_id, mut span_id, mut trace_state) = (&b""[..], &b""[..], &b""[..]);
-        let mut attributes = Vec::new();
         let mut reader = Reader::new(bytes);
         while let Some((field, wire)) = reader.field()? {
             match (field, wire) {
                 (1, LEN) => trace_id = reader.bytes()?,
                 (2, LEN) => span_id = reader.bytes()?,
                 (3, LEN) => replace(&mut trace_state, reader.bytes()?)?,
-                (4, LEN) => attributes.push(reader.bytes()?),
+                (4, LEN) => self.attributes.add(reader.bytes()?, IN_RECORD - 2)?,
                 _ => reader.skip(field, wire, IN_RECORD - 1)?,
             }
         }
         push_id::<16>(trace_id, &mut self.trace_id);
         push_id::<8>(span_id, &mut self.span_id);
         self.trace_state.push(trace_state);
-        self.attributes.push(&attributes, scratch, IN_RECORD - 2)
+        self.attributes.end()
     }
 
     fn finish(self, batch: &mut Batch) -> Result<()> {
         let offsets = self.offsets.share();
-        batch.add("Links.TraceId", offsets.lists(strings(self.trace_id)?)?);
-        batch.add("Links.SpanId", offsets.lists(strings(self.span_id)?)?);
+        batch.add("Links.TraceId", offsets.lists(ids(self.trace_id)?)?);
+        batch.add("Links.SpanId", offsets.lists(ids(self.span_id)?)?);
         batch.add("Links.TraceState", offsets.lists(strings(self.trace_state)?)?);
         batch.add("Links.Attributes", offsets.lists(self.attributes.finish()?)?);
         Ok(())

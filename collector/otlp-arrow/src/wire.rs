@@ -43,28 +43,28 @@ pub fn down(depth: u32) -> Result<u32> {
 }
 
 /// Reads one message, or one run of packed scalars.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Reader<'a> {
-    rest: &'a [u8],
+    rest: std::slice::Iter<'a, u8>, // Unlike a slice, it has but one pointer to move.
 }
 
 impl<'a> Reader<'a> {
     /// Start at the beginning of `message`.
     #[inline(always)]
     pub fn new(message: &'a [u8]) -> Self {
-        Self { rest: message }
+        Self { rest: message.iter() }
     }
 
     /// Whether everything has been read.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
-        self.rest.is_empty()
+        self.rest.as_slice().is_empty()
     }
 
     /// Read a field's number and wire type; `None` at the message's end.
     #[inline(always)]
     pub fn field(&mut self) -> Result<Option<(u32, u32)>> {
-        if self.rest.is_empty() {
+        if self.is_empty() {
             return Ok(None);
         }
         let tag = self.tag()?;
@@ -76,34 +76,40 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     fn tag(&mut self) -> Result<u32> {
-        match self.rest {
-            [first, rest @ ..] if *first < 0x80 => {
-                self.rest = rest;
-                Ok(u32::from(*first))
-            }
-            _ => self.long(5).and_then(|tag| u32::try_from(tag).map_err(|_| Error::Malformed)),
+        match self.short() {
+            Some(tag) => Ok(u32::from(tag)),
+            None => self.long(5).and_then(|tag| u32::try_from(tag).map_err(|_| Error::Malformed)),
         }
+    }
+
+    /// Read a varint of one byte, if it is one.
+    #[inline(always)]
+    fn short(&mut self) -> Option<u8> {
+        let byte = *self.rest.as_slice().first()?;
+        if byte < 0x80 {
+            self.rest.next();
+            return Some(byte);
+        }
+        None
     }
 
     /// Read a varint.
     #[inline(always)]
     pub fn varint(&mut self) -> Result<u64> {
-        match self.rest {
-            [first, rest @ ..] if *first < 0x80 => {
-                self.rest = rest;
-                Ok(u64::from(*first))
-            }
-            _ => self.long(10),
+        match self.short() {
+            Some(value) => Ok(u64::from(value)),
+            None => self.long(10),
         }
     }
 
     #[inline(never)]
     fn long(&mut self, most: usize) -> Result<u64> {
         let mut value = 0u64;
-        for (index, byte) in self.rest.iter().take(most).enumerate() {
+        let rest = self.rest.as_slice();
+        for (index, byte) in rest.iter().take(most).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * index);
             if *byte < 0x80 {
-                self.rest = &self.rest[index + 1..];
+                self.rest = rest[index + 1..].iter();
                 return Ok(value);
             }
         }
@@ -113,39 +119,44 @@ impl<'a> Reader<'a> {
     /// Read a size and that many bytes.
     #[inline(always)]
     pub fn bytes(&mut self) -> Result<&'a [u8]> {
-        let size = match self.rest {
-            [first, rest @ ..] if *first < 0x80 => {
-                self.rest = rest;
-                usize::from(*first)
-            }
-            _ => {
-                let size = self.long(5)?;
-                i32::try_from(size).map_err(|_| Error::Malformed)? as usize
-            }
+        let size = match self.short() {
+            Some(size) => usize::from(size),
+            None => self.long_size()?,
         };
         self.take(size)
     }
 
+    /// Most sizes that do not fit into one byte fit into two.
+    #[inline(always)]
+    fn long_size(&mut self) -> Result<usize> {
+        if let [low, high @ 0..0x80, rest @ ..] = self.rest.as_slice() {
+            self.rest = rest.iter();
+            return Ok(usize::from(low & 0x7f) | usize::from(*high) << 7);
+        }
+        let size = self.long(5)?;
+        i32::try_from(size).map(|size| size as usize).map_err(|_| Error::Malformed)
+    }
+
     #[inline(always)]
     fn take(&mut self, size: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(size).ok_or(Error::Malformed)?;
-        self.rest = rest;
+        let (taken, rest) = self.rest.as_slice().split_at_checked(size).ok_or(Error::Malformed)?;
+        self.rest = rest.iter();
         Ok(taken)
     }
 
     /// Read eight bytes.
     #[inline(always)]
     pub fn fixed64(&mut self) -> Result<u64> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(Error::Malformed)?;
-        self.rest = rest;
+        let (taken, rest) = self.rest.as_slice().split_first_chunk().ok_or(Error::Malformed)?;
+        self.rest = rest.iter();
         Ok(u64::from_le_bytes(*taken))
     }
 
     /// Read four bytes.
     #[inline(always)]
     pub fn fixed32(&mut self) -> Result<u32> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(Error::Malformed)?;
-        self.rest = rest;
+        let (taken, rest) = self.rest.as_slice().split_first_chunk().ok_or(Error::Malformed)?;
+        self.rest = rest.iter();
         Ok(u32::from_le_bytes(*taken))
     }
 
@@ -165,7 +176,7 @@ impl<'a> Reader<'a> {
     /// Field number 0, an error in a message, passes here, as it does in upb.
     #[cold]
     fn skip_group(&mut self, group: u32, depth: u32) -> Result<()> {
-        while !self.rest.is_empty() {
+        while !self.is_empty() {
             let tag = self.tag()?;
             if tag == (group << 3 | END_GROUP) {
                 return Ok(());
