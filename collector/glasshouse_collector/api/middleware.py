@@ -48,7 +48,7 @@ class BodyLimit:
         # The rest of the body stays unread, so the connection cannot serve another request.
         return Problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the body is larger than {self._limit:,} bytes (api.max_body_bytes)",
+            f"the body is larger than {self._limit:,} bytes",
             headers={"Connection": "close"},
         )
 

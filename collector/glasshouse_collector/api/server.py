@@ -85,7 +85,7 @@ async def _bind(host: str, port: int) -> socket.socket:
         found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as unknown:
         raise ConfigurationError(
-            f"api.host: {host!r} is no address of this machine ({unknown.strerror}); "
+            f"host: {host!r} is no address of this machine ({unknown.strerror}); "
             "write one such as 127.0.0.1, or 0.0.0.0 for all"
         ) from None
     family, kind, protocol, _, address = found[0]
@@ -104,9 +104,9 @@ async def _bind(host: str, port: int) -> socket.socket:
 
 def _why_not(refused: OSError, host: str, port: int) -> str:
     if refused.errno == errno.EADDRINUSE:
-        return f"api.port: {port} is taken on {host}; stop what listens there or set another port"
+        return f"port: {port} is taken on {host}; stop what listens there or set another port"
     if refused.errno == errno.EACCES:
-        return f"api.port: {port} may not be used by this user; set a port of 1024 or above"
+        return f"port: {port} may not be used by this user; set a port of 1024 or above"
     if refused.errno == errno.EADDRNOTAVAIL:
-        return f"api.host: {host!r} is no address of this machine; write one such as 127.0.0.1"
-    return f"api.port: cannot listen on {host}:{port}: {refused.strerror}"
+        return f"host: {host!r} is no address of this machine; write one such as 127.0.0.1"
+    return f"port: cannot listen on {host}:{port}: {refused.strerror}"

@@ -45,7 +45,7 @@ class SelfWatch:
     variables apply as they do to any application.
     """
 
-    def __init__(self, delivery: Delivery, metrics: Metrics, metrics_seconds: float) -> None:
+    def __init__(self, delivery: Delivery, metrics: Metrics | None, metrics_seconds: float) -> None:
         resource = Resource.create(
             {
                 SERVICE_NAME: "glasshouse-collector",
@@ -57,7 +57,9 @@ class SelfWatch:
         self._spans = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._spans.sampler = Unsuppressed(self._spans.sampler)  # around the one the environment chose
         self._logs = LoggerProvider(resource, shutdown_on_exit=False)
-        self._reader = MetricsReader(metrics.registry, resource, delivery, metrics_seconds)
+        self._reader: MetricsReader | None = None
+        if metrics is not None:
+            self._reader = MetricsReader(metrics.registry, resource, delivery, metrics_seconds)
         self._handlers: dict[str, SelfLogHandler] = {}
 
     @classmethod
@@ -71,11 +73,10 @@ class SelfWatch:
     ) -> Self:
         """Begin to hand telemetry to `door`, which belongs to `loop`.
 
-        `metrics` are the collector's own; they are stored every `metrics_seconds`, and count what
-        had to be dropped.
+        `metrics` are the collector's own: they count what had to be dropped, and are stored every
+        `metrics_seconds`. Without them there are traces and log records only.
         """
-        metrics = metrics or Metrics()
-        watch = cls(Delivery(door, loop, metrics), metrics, metrics_seconds)
+        watch = cls(Delivery(door, loop, metrics or Metrics()), metrics, metrics_seconds)
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true":
             watch._begin()
         return watch
@@ -118,9 +119,11 @@ class SelfWatch:
         for name, level in LEVELS.items():
             self._handlers[name] = handler = SelfLogHandler(self._logs, level)
             logging.getLogger(name).addHandler(handler)
-        self._reader.start()
+        if self._reader is not None:
+            self._reader.start()
 
     def _flush(self) -> None:
-        self._reader.stop()
+        if self._reader is not None:
+            self._reader.stop()
         self._spans.shutdown()
         self._logs.shutdown()
