@@ -20,7 +20,7 @@ from settings import Settings
 
 SUBJECTS = {
     "decode": "the native decoder alone",
-    "journal_to_sink": "gRPC → journal → a discarding ClickHouse, at 512, 32 and 1 spans a request, beside Rotel",
+    "journal_to_sink": "gRPC → journal → a discarding ClickHouse, by 512, 32 and 1 spans, beside Rotel",
     "embedded": "end to end into the embedded store for a minute, merges included; where the time goes",
     "freshness": "acknowledged to queryable at 20,000 spans a second",
     "memory": "resident memory at 50,000 spans a second",

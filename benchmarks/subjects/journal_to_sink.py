@@ -22,7 +22,7 @@ class _Measured:
     spans_a_cpu_second: float
     spans_a_second: float
     busy: float
-    """CPU seconds a second."""
+    """CPU seconds a second while requests came."""
 
 
 def run(settings: Settings) -> list[Report]:
@@ -31,7 +31,9 @@ def run(settings: Settings) -> list[Report]:
 
 
 def _beside_rotel(size: int, settings: Settings) -> Report:
-    report = Report("journal_to_sink", f"gRPC → journal → ClickHouse HTTP sink, {size} spans a request")
+    report = Report(
+        "journal_to_sink", f"gRPC → journal → ClickHouse HTTP sink, {size} span{'s' * (size > 1)} a request"
+    )
     ours: list[_Measured] = []
     theirs: list[_Measured] = []
     with Sink() as sink:
@@ -55,7 +57,7 @@ def _measure_glasshouse(collector: Glasshouse, size: int, settings: Settings) ->
     collector.drain()
     before, meter = collector.exported(), CpuMeter(collector.pid)
     sent, seconds = _send(collector, size, settings.seconds(8))
-    busy = meter.spent() / meter.elapsed()
+    busy = meter.spent() / seconds
     collector.drain()
     if (arrived := collector.exported() - before) < sent:
         raise Failed(f"Glasshouse acknowledged {sent} spans, {arrived} were delivered")
@@ -68,7 +70,7 @@ def _measure_rotel(collector: Rotel, sink: Sink, size: int, settings: Settings) 
     bytes_a_span = (sink.settle()["rows_bytes"] - before["rows_bytes"]) / gentle
     before, meter = sink.counts(), CpuMeter(collector.pid)
     sent, seconds = _send(collector, size, settings.seconds(8))
-    busy = meter.spent() / meter.elapsed()
+    busy = meter.spent() / seconds
     arrived = (sink.settle()["rows_bytes"] - before["rows_bytes"]) / bytes_a_span
     if abs(arrived / sent - 1) > _LOST:
         raise Failed(f"Rotel acknowledged {sent} spans, about {arrived:.0f} reached the sink")

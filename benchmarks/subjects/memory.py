@@ -16,7 +16,7 @@ def run(settings: Settings) -> list[Report]:
         meter = CpuMeter(collector.pid)
         with MemoryWatch(collector.pid) as watch:
             sent = load(collector.grpc, records=512, rate=_RATE, seconds=settings.seconds(40))
-        busy = meter.spent() / meter.elapsed()
+        busy = meter.spent() / sent.seconds
         if sent.records < 0.95 * _RATE * sent.seconds:
             report.notes.append(f"the rate was not kept: {sent.records / sent.seconds:,.0f} spans a second")
         report.add("idle", "before the load", "MB", idle / 1e6)
