@@ -92,7 +92,7 @@ class Collector:
         self._sql = f"http://{self.addresses['api']}/api/v1/sql"
 
     def environment(self, service: str, protocol: str = "http/protobuf") -> dict[str, str]:
-        """Return this process's environment with the variables that docs/languages.md names, and no others."""
+        """Return this process's environment with the variables of docs/languages.md put in."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
         address = self.addresses["grpc" if protocol == "grpc" else "http"]
         told = {
