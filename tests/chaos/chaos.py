@@ -16,7 +16,7 @@ from pathlib import Path
 
 from collector_process import CollectorProcess, until
 from faulty_proxy import FaultyProxy
-from load import KINDS, RECORDS_A_REQUEST, Load
+from numbered_load import KINDS, RECORDS_A_REQUEST, Load
 
 _TABLES = {
     "traces": ("otel_traces", "SpanAttributes"),
@@ -48,7 +48,16 @@ class StoreProcess:
         program = Path(sys.executable).parent / "glasshouse"
         with (folder / "store.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [program, "store", "serve", "--data-dir", folder / "store", "--port", str(port), "--writable"],
+                [
+                    program,
+                    "store",
+                    "serve",
+                    "--data-dir",
+                    folder / "store",
+                    "--port",
+                    str(port),
+                    "--writable",
+                ],
                 stdout=log,
                 stderr=log,
             )

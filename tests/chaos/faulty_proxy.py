@@ -18,6 +18,7 @@ class FaultyProxy:
         self.port = 0
         self._target_port = target_port
         self._dice = random.Random(seed)
+        self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -31,13 +32,26 @@ class FaultyProxy:
 
     def stop(self) -> None:
         """Cut every connection."""
+        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
+
+    async def _cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        with contextlib.suppress(OSError):
             there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
-            await asyncio.gather(self._pump(reader, back), self._pump(there, writer, answers=True))
+            try:
+                await asyncio.gather(self._pump(reader, back), self._pump(there, writer, answers=True))
+            finally:
+                back.close()
         writer.close()
 
     async def _pump(

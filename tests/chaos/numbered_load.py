@@ -108,7 +108,8 @@ class Load:
             kind, request = request_of(number)
             self.account.sent[kind].add(number)
             try:
-                channels[address].unary_unary(_METHODS[kind])(request.SerializeToString(), timeout=10)
+                export = channels[address].unary_unary(_METHODS[kind], bytes, bytes)
+                export(request.SerializeToString(), timeout=10)
             except grpc.RpcError:
                 self._stopping.wait(0.02)
             else:
