@@ -7,6 +7,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from glasshouse_collector.core.batch import RequestKind
+from glasshouse_collector.send.delivery import _pause
 from glasshouse_collector.send.shifting import newest, shift
 from glasshouse_collector.send.splitting import points_of, records_of, split
 
@@ -98,3 +99,16 @@ def test_a_time_that_cannot_be_true_moves_nothing() -> None:
     assert newest(RequestKind.LOGS, request) == 5
     shift(RequestKind.LOGS, request, -100)
     assert [it.time_unix_nano for it in records] == [1, 2**63 - 1, 0]
+
+
+@pytest.mark.parametrize("retry_after", [-5.0, 0.0])
+def test_an_endpoint_cannot_make_the_sender_spin(retry_after: float) -> None:
+    """Asked to come back at once, or in the past, the sender still pauses."""
+    assert _pause(retry_after, 1.0) >= 0.05
+
+
+def test_without_a_time_the_pause_is_spread() -> None:
+    """Many senders that failed together do not come back together."""
+    pauses = {_pause(None, 8.0) for _ in range(50)}
+    assert len(pauses) > 1
+    assert all(4.0 <= pause <= 8.0 for pause in pauses)

@@ -12,6 +12,7 @@ from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.send.mistakes import UserMistake
 from glasshouse_collector.send.transports import Refused, Transport, TryAgain
 
+_SHORTEST_WAIT: Final = 0.05
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 30.0
 _REASONS: Final = 20
@@ -99,7 +100,7 @@ class Deliveries:
             try:
                 answer = self._transport.send(kind, payload)
             except TryAgain as later:
-                pause = later.retry_after if later.retry_after is not None else wait * random.uniform(0.5, 1)  # noqa: S311
+                pause = _pause(later.retry_after, wait)
                 if time.monotonic() + pause > deadline:
                     return self._count_failed(kind, records, str(later))
                 with self.tally.lock:
@@ -109,7 +110,7 @@ class Deliveries:
                 wait = min(wait * 2, _LONGEST_WAIT)
             except Refused as refused:
                 if refused.hopeless:
-                    self._hopeless = f"{refused} (a key is sent as --header 'authorization=Bearer <key>')"
+                    self._hopeless = str(refused)
                     self._stopping.set()
                 return self._count_failed(kind, records, str(refused))
             except Exception as fault:  # noqa: BLE001  (a thread that died would hang the others)
@@ -129,3 +130,10 @@ class Deliveries:
         with self.tally.lock:
             self.tally.failed[kind] += records
             self.tally.note(f"failed: {reason}", records)
+
+
+def _pause(retry_after: float | None, wait: float) -> float:
+    """Return the seconds until the next attempt: what the endpoint said, else `wait` with jitter."""
+    if retry_after is None:
+        return wait * random.uniform(0.5, 1.0)  # noqa: S311  (spreads attempts, keeps no secret)
+    return max(retry_after, _SHORTEST_WAIT)

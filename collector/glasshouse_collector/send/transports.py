@@ -6,6 +6,7 @@ Source: the OTLP 1.11 specification, "Failures" and "OTLP/HTTP Throttling".
 import email.utils
 import gzip
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -36,9 +37,11 @@ _RETRYABLE_CODES: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-_HOPELESS_CODES: Final = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
+_KEY_CODES: Final = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
 _RETRYABLE_STATUSES: Final = frozenset({429, 502, 503, 504})
-_HOPELESS_STATUSES: Final = frozenset({301, 302, 303, 307, 308, 401, 403, 405, 415})
+_HOPELESS_STATUSES: Final = frozenset({301, 302, 303, 307, 308, 405, 415})
+_KEY_STATUSES: Final = frozenset({401, 403})
+_KEY_HINT: Final = "(a key is sent as --header 'authorization=Bearer <key>')"
 _LONGEST_ANSWER: Final = 4 * 1024 * 1024
 
 
@@ -130,15 +133,31 @@ class HttpTransport:
         body = gzip.compress(payload, compresslevel=1) if self._compress else payload
         try:
             response = self._pool.request(
-                "POST", f"{self._url}/v1/{kind.value}", body=body, headers=self._headers, redirect=False
+                "POST",
+                f"{self._url}/v1/{kind.value}",
+                body=body,
+                headers=self._headers,
+                redirect=False,
+                preload_content=False,
             )
+            content = response.read(_LONGEST_ANSWER, decode_content=True)
+            if len(content) < _LONGEST_ANSWER:
+                response.release_conn()
+            else:
+                response.close()
         except urllib3.exceptions.HTTPError as failed:
             raise TryAgain(f"no answer: {_one_line(failed)}") from None
         if response.status == 200:  # noqa: PLR2004  (what OTLP calls success)
-            return _answer(response.data)
-        reason = f"{response.status} {response.reason or ''}: {_http_message(response)}".strip(": ")
+            return _answer(content)
+        reason = (
+            f"{response.status} {response.reason or ''}: {_http_message(response.headers, content)}".strip(
+                ": "
+            )
+        )
         if response.status in _RETRYABLE_STATUSES:
             raise TryAgain(reason, _retry_after(response.headers.get("retry-after")))
+        if response.status in _KEY_STATUSES:
+            raise Refused(f"{reason} {_KEY_HINT}", hopeless=True)
         raise Refused(reason, hopeless=response.status in _HOPELESS_STATUSES)
 
     def close(self) -> None:
@@ -162,7 +181,9 @@ def _grpc_failure(failed: Any) -> TryAgain | Refused:
     exhausted = code is grpc.StatusCode.RESOURCE_EXHAUSTED and retry_after is not None
     if code in _RETRYABLE_CODES or exhausted:
         return TryAgain(reason, retry_after)
-    return Refused(reason, hopeless=code in _HOPELESS_CODES)
+    if code in _KEY_CODES:
+        return Refused(f"{reason} {_KEY_HINT}", hopeless=True)
+    return Refused(reason, hopeless=False)
 
 
 def _retry_info(failed: Any) -> float | None:
@@ -192,13 +213,13 @@ def _retry_after(written: str | None) -> float | None:
         return None
 
 
-def _http_message(response: Any) -> str:
-    if "protobuf" in response.headers.get("content-type", ""):
+def _http_message(headers: Mapping[str, str], content: bytes) -> str:
+    if "protobuf" in headers.get("content-type", ""):
         try:
-            return _one_line(Status.FromString(response.data).message)
+            return _one_line(Status.FromString(content).message)
         except DecodeError:
             return ""
-    return _one_line(response.data[:200].decode(errors="replace"))
+    return _one_line(content[:200].decode(errors="replace"))
 
 
 def _one_line(text: object) -> str:
