@@ -21,7 +21,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from glasshouse_collector.codec.otlp_json import to_protobuf
 from glasshouse_collector.core.batch import RequestKind
-from glasshouse_collector.core.errors import Undecodable
+from glasshouse_collector.core.errors import TooLarge, Undecodable
 
 REQUESTS: dict[RequestKind, type[Message]] = {
     RequestKind.TRACES: ExportTraceServiceRequest,
@@ -187,6 +187,13 @@ def test_nesting_has_an_end() -> None:
         to_protobuf(RequestKind.TRACES, b'{"resourceSpans":' * 100_000)
     with pytest.raises(Undecodable, match="no JSON"):
         to_protobuf(RequestKind.TRACES, b"[" * 1_000_000)
+
+
+def test_values_have_an_end() -> None:
+    """A body within the limit on bytes can be far beyond memory once it is parsed."""
+    with pytest.raises(TooLarge, match="more than 6000000 values"):
+        to_protobuf(RequestKind.TRACES, b'{"x":[' + b"{}," * 3_000_000 + b"{}]}")
+    assert to_protobuf(RequestKind.TRACES, b'{"x":"' + b" " * 6_000_001 + b'"}') == b""
 
 
 @pytest.mark.parametrize(

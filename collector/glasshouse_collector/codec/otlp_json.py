@@ -21,10 +21,14 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from glasshouse_collector.core.batch import RequestKind
-from glasshouse_collector.core.errors import Undecodable
+from glasshouse_collector.core.errors import TooLarge, Undecodable
 
 _MESSAGES_DEEP = 100
 """Levels of nested messages; protobuf decoders refuse more."""
+
+_VALUES = 6_000_000
+"""Objects, arrays and their items (or the same signs within texts) of one body: one for each eleven
+bytes of the largest request there is by default. Parsed, an empty object takes fifty times its bytes."""
 
 _REQUESTS: Final[dict[RequestKind, type[Message]]] = {
     RequestKind.TRACES: ExportTraceServiceRequest,
@@ -66,7 +70,13 @@ class _Shape(NamedTuple):
 
 
 def to_protobuf(kind: RequestKind, body: bytes) -> bytes:
-    """Return the request in protobuf; raises `Undecodable` naming the JSON path of what is wrong."""
+    """Return the request in protobuf.
+
+    Raises `Undecodable` naming the JSON path of what is wrong, and `TooLarge` for what is too much
+    when parsed.
+    """
+    if len(body) > _VALUES and sum(map(body.count, (b"{", b"[", b","))) > _VALUES:
+        raise TooLarge(f"the JSON has more than {_VALUES} values; send less at once, or protobuf")
     try:
         written = orjson.loads(body)
     except orjson.JSONDecodeError as broken:
