@@ -47,6 +47,7 @@ test-languages: setup
 chaos: setup
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/chaos.py --kills 200 --store embedded
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/chaos.py --kills 60 --store http
+	PYTHONPATH=tests/support $(BIN)/python tests/chaos/outage.py --seconds 60
 
 check: setup
 	$(BIN)/ruff format --check .

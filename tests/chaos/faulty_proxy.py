@@ -7,7 +7,9 @@ import threading
 
 
 class FaultyProxy:
-    """A TCP proxy in a thread of its own; with `faults` on, connections are refused, cut, or left hanging.
+    """A TCP proxy in a thread of its own; with `faults` on, connections are cut or left hanging.
+
+    With `down` on, every connection ends at once, an open one at its next byte.
 
     A cut comes before the request arrives, or after it did and before its answer returns: the
     caller cannot know which.
@@ -15,6 +17,7 @@ class FaultyProxy:
 
     def __init__(self, target_port: int, seed: int) -> None:
         self.faults = False
+        self.down = False
         self.port = 0
         self._target_port = target_port
         self._dice = random.Random(seed)
@@ -47,6 +50,8 @@ class FaultyProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
+            if self.down:
+                raise ConnectionAbortedError
             there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
             try:
                 await asyncio.gather(self._pump(reader, back), self._pump(there, writer, answers=True))
@@ -60,7 +65,7 @@ class FaultyProxy:
         try:
             while chunk := await source.read(65536):
                 fate = self._dice.random() if self.faults else 1.0
-                if fate < (0.1 if answers else 0.01):
+                if self.down or fate < (0.1 if answers else 0.01):
                     break
                 if fate < (0.13 if answers else 0.012):
                     await asyncio.sleep(self._dice.uniform(0.5, 4))

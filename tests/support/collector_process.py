@@ -61,6 +61,11 @@ class CollectorProcess:
         """Return what it has printed."""
         return self._log.read_text(errors="replace")
 
+    def resident_bytes(self) -> int:
+        """Return the memory it holds, as Linux counts it."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def kill(self) -> None:
         """End it as a power switch would."""
         self._process.kill()

@@ -1,0 +1,52 @@
+"""What became of the records of a round."""
+
+from dataclasses import dataclass
+
+from collector_process import CollectorProcess, until
+from numbered_load import KINDS, RECORDS_A_REQUEST, Account
+
+_TABLES = {
+    "traces": ("otel_traces", "SpanAttributes"),
+    "logs": ("otel_logs", "LogAttributes"),
+    "metrics": ("otel_metrics_gauge", "Attributes"),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Counts of records after a round."""
+
+    kills: int
+    sent: int
+    acknowledged: int
+    lost: int
+    doubled: int
+    torn: int
+    """Requests that were not acknowledged and are there in part."""
+
+
+def count(collector: CollectorProcess, account: Account, kills: int) -> Outcome:
+    """Wait until everything is delivered, count, and end the collector."""
+    lost = doubled = torn = 0
+    until(collector.drained, "everything is delivered", patience=180)
+    for kind in KINDS:
+        table, attributes = _TABLES[kind]
+        rows = collector.ask(
+            f"SELECT intDiv(toUInt64({attributes}['chaos.n']), {RECORDS_A_REQUEST}) AS request, count(), "
+            f"uniqExact({attributes}['chaos.n']) FROM {table} WHERE mapContains({attributes}, 'chaos.n') "
+            "GROUP BY request LIMIT 100000"
+        )
+        found = {int(request): (int(count), int(distinct)) for request, count, distinct in rows}
+        for request in account.sent[kind]:
+            count, distinct = found.get(request, (0, 0))
+            doubled += count - distinct
+            if request in account.acknowledged[kind]:
+                lost += RECORDS_A_REQUEST - distinct
+            else:
+                torn += 0 < distinct < RECORDS_A_REQUEST
+    assert collector.stop() == 0
+    sent, acknowledged = (
+        sum(len(numbers) for numbers in requests.values()) * RECORDS_A_REQUEST
+        for requests in (account.sent, account.acknowledged)
+    )
+    return Outcome(kills, sent, acknowledged, lost, doubled, torn)
