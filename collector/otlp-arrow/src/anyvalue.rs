@@ -1,6 +1,7 @@
 //! Attributes and other values of any type, and the text that stands for them in a column.
 
 use crate::number::{write_double, write_int};
+use crate::plain::{Plain, plain};
 use crate::validate::{ARRAY, KEY_VALUE_LIST, utf8, validate};
 use crate::wire::{FIXED64, LEN, MAX_DEPTH, Reader, Result, VARINT, down, occurrences};
 use base64::Engine;
@@ -93,12 +94,6 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Tags of the fields of plain attributes, and of the values in them.
-const KEY: u8 = 1 << 3 | 2;
-const VALUE: u8 = 2 << 3 | 2;
-const TEXT: u8 = 1 << 3 | 2;
-const INTEGER: u8 = 3 << 3;
-
 /// A `KeyValue`. Its texts have not been checked to be UTF-8.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribute<'a> {
@@ -112,31 +107,10 @@ impl<'a> Attribute<'a> {
     /// Read a `KeyValue`; `depth` is how many levels of nesting are left inside it.
     #[inline(always)]
     pub fn read(message: &'a [u8], depth: u32) -> Result<Self> {
-        match Self::plain(message) {
-            Some(attribute) => Ok(attribute),
+        match plain(message) {
+            Some((key, Plain::Text(text))) => Ok(Attribute { key, value: Value::Text(text) }),
+            Some((key, Plain::Int(value))) => Ok(Attribute { key, value: Value::Int(value) }),
             None => Self::read_any(message, depth),
-        }
-    }
-
-    /// Read what nearly all attributes are: first a key, then a text or an integer, all of it short.
-    #[inline(always)]
-    pub fn plain(message: &'a [u8]) -> Option<Self> {
-        let [KEY, key_size @ 0..0x80, rest @ ..] = message else { return None };
-        let (key, rest) = rest.split_at_checked(usize::from(*key_size))?;
-        let [VALUE, value_size @ 2..0x80, value @ ..] = rest else { return None };
-        if value.len() != usize::from(*value_size) {
-            return None;
-        }
-        match value {
-            [TEXT, size, text @ ..] if usize::from(*size) == text.len() => {
-                Some(Attribute { key, value: Value::Text(text) })
-            }
-            [INTEGER, low @ 0..0x80] => Some(Attribute { key, value: Value::Int(i64::from(*low)) }),
-            [INTEGER, low, high @ 0..0x80] => {
-                let value = i64::from(low & 0x7f) | i64::from(*high) << 7;
-                Some(Attribute { key, value: Value::Int(value) })
-            }
-            _ => None,
         }
     }
 

@@ -9,6 +9,7 @@ mod intern;
 mod logs;
 mod metrics;
 pub mod number;
+mod plain;
 mod points;
 mod python;
 mod traces;
@@ -16,6 +17,10 @@ mod validate;
 pub mod wire;
 
 use columns::Batch;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use wire::{Error, Result};
 
 /// How many bytes of requests `decode` takes at once: with them, no column outgrows its offsets.
