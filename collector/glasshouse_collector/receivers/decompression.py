@@ -38,12 +38,6 @@ def too_large(limit: int) -> TooLarge:
     )
 
 
-def _identity(body: bytes, limit: int) -> bytes:
-    if len(body) > limit:
-        raise too_large(limit)
-    return body
-
-
 def _zlib(window_bits: int, name: str, body: bytes, limit: int) -> bytes:
     parts: list[bytes] = []
     room, rest = limit, body
@@ -103,10 +97,10 @@ def _zstd_frame(decompressor: zstandard.ZstdDecompressor, body: bytes, room: int
 
 
 ENCODINGS: dict[str, _Decompress] = {
-    "": _identity,
-    "identity": _identity,
     "gzip": partial(_zlib, 16 + zlib.MAX_WBITS, "gzip"),
     "deflate": partial(_zlib, zlib.MAX_WBITS, "deflate (zlib)"),
     "zstd": _zstd,
 }
-"""What a Content-Encoding may say."""
+"""What a Content-Encoding may say, but for what changes nothing."""
+IDENTITY = frozenset({"", "identity"})
+"""What changes nothing."""

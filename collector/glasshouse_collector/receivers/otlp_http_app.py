@@ -21,11 +21,12 @@ from glasshouse_collector.codec.otlp_json import to_protobuf
 from glasshouse_collector.core.access import Authenticator
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import Door
-from glasshouse_collector.core.errors import Backpressure, GlasshouseError
+from glasshouse_collector.core.errors import GlasshouseError
 from glasshouse_collector.receivers import answers
 from glasshouse_collector.receivers.cors import CrossOrigin
-from glasshouse_collector.receivers.decompression import ENCODINGS, decompress, too_large
+from glasshouse_collector.receivers.decompression import ENCODINGS, IDENTITY, decompress, too_large
 from glasshouse_collector.receivers.refusals import RETRY_AFTER_FAULT, Refusal, refusal_of
+from glasshouse_collector.receivers.unfinished import Held, Unfinished
 
 TRANSPORT = "otlp_http"
 PROTOBUF = "application/x-protobuf"
@@ -36,7 +37,7 @@ _LARGE_COMPRESSED = 32 * 1024
 """Bytes from which a body is decompressed in a thread."""
 _LARGE_JSON = 64 * 1024
 """Bytes from which JSON is converted in a thread."""
-_SUPPORTED_ENCODINGS = ", ".join(sorted(encoding for encoding in ENCODINGS if encoding))
+_SUPPORTED_ENCODINGS = ", ".join([*ENCODINGS, "identity"])
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -99,7 +100,7 @@ class OtlpHttpApp:
         self._refused = refused
         self._limits = limits
         self._cross_origin = cross_origin
-        self._unfinished_bytes = 0
+        self._unfinished = Unfinished(limits.unfinished_bytes)
         self._one_large_json = asyncio.Semaphore(1)  # parsed JSON takes many times its size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,20 +133,20 @@ class OtlpHttpApp:
         project = self._authenticator.project_of(headers)
         content_type = _content_type(headers)
         encoding = _content_encoding(headers)
-        body = await self._read(headers, receive)
-        self._unfinished_bytes += len(body)
-        try:
-            payload = await self._payload(kind, content_type, encoding, body)
-            accepted = await self._door.accept(kind, payload, project, transport=TRANSPORT)
-        finally:
-            self._unfinished_bytes -= len(body)
+        with Held(self._unfinished) as held:
+            body = await self._read(headers, receive, held)
+            if encoding not in IDENTITY:
+                body = await self._decompressed(encoding, body, held)
+            if content_type == JSON:
+                body = await self._converted(kind, body)
+            accepted = await self._door.accept(kind, body, project, transport=TRANSPORT)
         if not accepted.rejected and not accepted.message:
             return _SUCCESS[content_type]
         is_json = content_type == JSON
         body = answers.success_json(kind, accepted) if is_json else answers.success_protobuf(accepted)
         return Answer(200, _with_length(content_type, body), body)
 
-    async def _read(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+    async def _read(self, headers: Mapping[str, str], receive: Receive, held: Held) -> bytes:
         limit = self._limits.request_bytes
         if int(headers.get("content-length", "0")) > limit:
             raise too_large(limit)
@@ -154,41 +155,39 @@ class OtlpHttpApp:
                 message = await receive()
                 if message["type"] == "http.request" and not message["more_body"]:
                     whole: bytes = message["body"]
+                    held.add(len(whole))
                     return whole
-                return await self._read_on(message, receive)
+                return await self._read_on(message, receive, held)
         except TimeoutError:
             raise _too_slow(self._limits.body_seconds) from None
 
-    async def _read_on(self, message: MutableMapping[str, Any], receive: Receive) -> bytes:
+    async def _read_on(self, message: MutableMapping[str, Any], receive: Receive, held: Held) -> bytes:
         body = bytearray()
-        try:
-            while message["type"] == "http.request":
-                part: bytes = message["body"]
-                body += part
-                self._unfinished_bytes += len(part)
-                if len(body) > self._limits.request_bytes:
-                    raise too_large(self._limits.request_bytes)
-                if self._unfinished_bytes > self._limits.unfinished_bytes:
-                    raise Backpressure(1.0, "the collector is reading too many large requests at once")
-                if not message["more_body"]:
-                    return bytes(body)
-                message = await receive()
-        finally:
-            self._unfinished_bytes -= len(body)
+        while message["type"] == "http.request":
+            part: bytes = message["body"]
+            body += part
+            held.add(len(part))
+            if len(body) > self._limits.request_bytes:
+                raise too_large(self._limits.request_bytes)
+            if not message["more_body"]:
+                return bytes(body)
+            message = await receive()
         raise _Gone
 
-    async def _payload(self, kind: RequestKind, content_type: str, encoding: str, body: bytes) -> bytes:
+    async def _decompressed(self, encoding: str, body: bytes, held: Held) -> bytes:
         limit = self._limits.request_bytes
         if len(body) < _LARGE_COMPRESSED:
             clear = decompress(encoding, body, limit)
         else:
             clear = await asyncio.to_thread(decompress, encoding, body, limit)
-        if content_type != JSON:
-            return clear
-        if len(clear) < _LARGE_JSON:
-            return to_protobuf(kind, clear)
+        held.add(len(clear))
+        return clear
+
+    async def _converted(self, kind: RequestKind, body: bytes) -> bytes:
+        if len(body) < _LARGE_JSON:
+            return to_protobuf(kind, body)
         async with self._one_large_json:
-            return await asyncio.to_thread(to_protobuf, kind, clear)
+            return await asyncio.to_thread(to_protobuf, kind, body)
 
     def _refuse(self, fault: Exception, headers: Mapping[str, str]) -> Answer:
         more: list[tuple[bytes, bytes]] = []
@@ -222,7 +221,7 @@ def _content_type(headers: Mapping[str, str]) -> str:
 
 def _content_encoding(headers: Mapping[str, str]) -> str:
     encoding = headers.get("content-encoding", "").strip().lower()
-    if encoding in ENCODINGS:
+    if encoding in ENCODINGS or encoding in IDENTITY:
         return encoding
     message = f"the Content-Encoding {encoding!r} is not supported, only {_SUPPORTED_ENCODINGS} are"
     raise _Refused(
