@@ -137,18 +137,29 @@ def test_what_waits_for_the_disk_is_bounded(
 def test_what_a_header_cannot_say_is_refused(
     open_journal: OpenJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Payloads and project names beyond the format's limits are too large, not a crash."""
+    """What the format has no room for is refused to its sender alone, not to those who share the group."""
     monkeypatch.setattr("glasshouse_collector.journal.frame.MAX_PAYLOAD", 1000)
+    kind = RequestKind.LOGS
+    good = Frame(kind, "☃" * 10_000, 2**32 - 1, 2**63 - 1, bytes(1000))
+    bad = [
+        Frame(kind, "p", 1, 1, bytes(1001)),
+        Frame(kind, "ü" * 20_000, 1, 1, b""),
+        Frame(kind, "\ud800", 1, 1, b""),
+        Frame(kind, "p", 2**32, 1, b""),
+        Frame(kind, "p", -1, 1, b""),
+        Frame(kind, "p", 1, 2**63, b""),
+    ]
 
     async def scenario() -> None:
-        opened = open_journal()
-        kind = RequestKind.LOGS
-        with pytest.raises(TooLarge):
-            await opened.append(Frame(kind, "p", 1, 1, bytes(1001)))
-        with pytest.raises(TooLarge):
-            await opened.append(Frame(kind, "ü" * 20_000, 1, 1, b""))
-        await opened.append(Frame(kind, "☃" * 10_000, 1, 1, bytes(1000)))
-        await opened.close()
+        journal = open_journal()
+        outcomes = await asyncio.gather(
+            *(journal.append(one) for one in [good, *bad, good]), return_exceptions=True
+        )
+        assert outcomes[0] is None
+        assert outcomes[-1] is None
+        assert all(isinstance(outcome, TooLarge | ValueError) for outcome in outcomes[1:-1])
+        assert await deliver(journal.consumer("store"), 2) == [good, good]
+        await journal.close()
 
     asyncio.run(scenario())
 
@@ -193,25 +204,47 @@ def test_a_full_disk_refuses_and_recovers_by_itself(
     assert "unfinished" not in caplog.text
 
 
-def test_a_write_that_fails_half_way_leaves_nothing(open_journal: OpenJournal, frame: MakeFrame) -> None:
-    """A file that may not grow (here by a limit of the process) ends at its last whole group."""
+def test_a_full_disk_frees_the_segment_it_was_writing(
+    open_journal: OpenJournal, small_disk: Path, frame: MakeFrame
+) -> None:
+    """A journal that fills its disk with one segment has room again when that is delivered."""
+
+    async def scenario() -> None:
+        journal = open_journal(directory=small_disk / "journal", segment_bytes=1 << 30)
+        consumer = journal.consumer("store")
+        for start in (0, 10_000, 20_000):
+            kept = await fill(journal, frame, start=start)
+            assert len(kept) > 500
+            assert await deliver(consumer, len(kept)) == kept
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_write_that_fails_half_way_leaves_nothing(
+    open_journal: OpenJournal, metrics: Metrics, frame: MakeFrame
+) -> None:
+    """Where a file may not grow (here by a limit of the process), a group is refused whole."""
 
     async def scenario() -> None:
         journal = open_journal()
-        consumer = journal.consumer("store")
+        kept = [frame(number, 900) for number in range(20)]
+        for one in kept:
+            await journal.append(one)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_500, hard))
         try:
-            kept = await fill(journal, frame)
             outcomes = await asyncio.gather(
-                *(journal.append(frame(number, 300)) for number in range(50)), return_exceptions=True
+                *(journal.append(frame(number, 300)) for number in range(80)), return_exceptions=True
             )
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert len(kept) == 21
         assert {type(outcome) for outcome in outcomes} == {Backpressure}
-        await journal.append(frame(21, 900))
-        assert await deliver(consumer, 22) == [frame(number, 900) for number in range(22)]
+        await journal.append(frame(20, 900))
+        await journal.close()
+        journal = open_journal()
+        assert await deliver(journal.consumer("store"), 21) == [*kept, frame(20, 900)]
+        assert metrics.registry.get_sample_value("glasshouse_journal_repaired_bytes_total") == 0
         await journal.close()
 
     asyncio.run(scenario())

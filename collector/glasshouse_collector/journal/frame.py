@@ -65,11 +65,17 @@ class StoredFrame(NamedTuple):
 
 
 def check_limits(frame: Frame) -> None:
-    """Raise `TooLarge` for what the header has no room to say."""
+    """Raise `TooLarge` for what the header has no room to say, ValueError for what is no frame.
+
+    Before a frame joins others in a group, so that it cannot spoil theirs.
+    """
     if len(frame.payload) > MAX_PAYLOAD:
         raise TooLarge(f"a request of {len(frame.payload)} bytes; the journal keeps up to {MAX_PAYLOAD}")
     if len(frame.project) > MAX_PROJECT:
         raise TooLarge(f"a project's name of more than {MAX_PROJECT} characters")
+    frame.project.encode()
+    if not (0 <= frame.records < 1 << 32 and -(1 << 63) <= frame.received_ns < 1 << 63):
+        raise ValueError(f"no count or time: {frame.records} records at {frame.received_ns} ns")
 
 
 def checksum_seed(key: bytes, segment: int) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,8 @@ from glasshouse_collector.journal.runs import RunReader
 from glasshouse_collector.journal.segment import SEGMENT_HEADER_BYTES
 from glasshouse_collector.journal.settings import JournalSettings
 from glasshouse_collector.journal.writer import Group, GroupWriter, full_refusal
+
+logger = logging.getLogger(__name__)
 
 _PENDING_BYTES = 128 << 20
 """Uncompressed bytes that may wait for the disk; more are refused."""
@@ -83,7 +86,12 @@ class Journal:
         Raises `ConfigurationError` where another process has the directory, or it cannot be written.
         """
         try:
-            return cls(settings, metrics, clock, recover(settings, metrics))
+            found = recover(settings, metrics)
+            with contextlib.ExitStack() as undo:
+                undo.callback(found.lock.release)
+                journal = cls(settings, metrics, clock, found)
+                undo.pop_all()
+                return journal
         except OSError as failed:
             raise ConfigurationError(
                 f"journal: the directory {settings.directory} cannot be used: {failed.strerror or failed}; "
@@ -91,7 +99,7 @@ class Journal:
             ) from None
 
     async def append(self, frame: Frame) -> None:
-        """Return once the frame is durable; raises `Backpressure`, and `TooLarge` beyond 1 GiB."""
+        """Return once the frame is durable; raises `Backpressure`, `TooLarge` beyond 1 GiB."""
         size = len(frame.payload)
         if self._closing:
             raise Backpressure(_BUSY_RETRY_SECONDS, "the collector is stopping")
@@ -164,7 +172,7 @@ class Journal:
     def _write_group(self, entries: list[_Entry], loop: asyncio.AbstractEventLoop) -> None:
         """Write in the writer's thread, then wake the whole group at once."""
         group = self._writer.write([frame for frame, _ in entries])
-        if self._writer.full:
+        if group.refusal:
             self._remove_delivered()
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(self._written, entries, group, loop)
@@ -231,12 +239,17 @@ class Journal:
 
     def _remove_delivered(self) -> None:
         """Delete the segments that every known consumer is past; called from any thread."""
-        delivered = min((consumer.reader.delivered for consumer in self._consumers.values()), default=None)
+        consumers = list(self._consumers.values())  # a copy: the event loop may add one
+        delivered = min((consumer.reader.delivered for consumer in consumers), default=None)
         if delivered is None:
             return
         with self._writer.lock:
             for segment in self._segments:
                 if not segment.sealed or Position(segment.number, segment.end) > delivered:
                     break
-                self._segments.remove(segment)
+                try:
+                    self._segments.remove(segment)
+                except OSError as failed:
+                    logger.warning("the journal cannot remove %s, tries again: %s", segment.path, failed)
+                    break
                 self._writer.full = False

@@ -22,6 +22,8 @@ _METADATA_KEY = b"glasshouse.dead_letter"
 _ID = re.compile(r"[a-z0-9_][a-z0-9_-]{0,159}")
 _MAX_NAME = 60
 _NANOSECONDS = 1e9
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError)
+"""What Arrow and JSON raise for bytes that are not theirs (Arrow also a plain OSError)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def describe(path: Path) -> DeadLetter:
             bytes=size,
             replay=replay,
         )
-    except (pa.ArrowException, ValueError, KeyError, TypeError, OverflowError):
+    except _DAMAGE:
         found = path.stat()
         when = datetime.fromtimestamp(found.st_mtime, UTC)
         return DeadLetter(
@@ -146,7 +148,9 @@ def read(path: Path) -> Batch | Run:
     """
     try:
         return _read_batch(path) if is_batch(path) else _read_frame(path)
-    except (pa.ArrowException, ValueError, KeyError, TypeError) as damaged:
+    except FileNotFoundError:
+        raise
+    except _DAMAGE as damaged:
         raise ConfigurationError(f"dead letter {letter_id(path)} is damaged: {damaged}") from None
 
 
@@ -166,6 +170,7 @@ def _read_batch(path: Path) -> Batch:
     with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
         records = reader.get_batch(0).replace_schema_metadata(None)
     records.validate(full=True)
+    list(records.schema.names)  # which validation leaves out; raises UnicodeDecodeError
     origin = Origin(**{**said["origin"], "in_doubt": True})
     return Batch(Signal(said["signal"]), records, origin)
 

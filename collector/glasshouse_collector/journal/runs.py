@@ -156,6 +156,7 @@ class RunReader:
         for bounds in self._cursor.state.runs:
             if (bounds.segment, bounds.first) == (origin.segment, origin.first):
                 self._save_without(bounds)
+                self._leave_finished_segment()
                 return
         raise ValueError(f"run {origin.batch_id} is not out: committed before, or another consumer's")
 
@@ -165,6 +166,13 @@ class RunReader:
             self._reader.close()
             self._reader = None
         self._cursor.close()
+
+    def _leave_finished_segment(self) -> None:
+        """Close a file with nothing left to read: removed but open, it would still take room."""
+        reader = self._reader
+        if reader and reader.segment.sealed and self._position.offset >= reader.segment.end:
+            reader.close()
+            self._reader = None
 
     def _save_without(self, done: RunBounds) -> None:
         runs = tuple(bounds for bounds in self._cursor.state.runs if bounds != done)

@@ -146,10 +146,11 @@ class GroupWriter:
         """End the active segment: nothing is written to it any more, and it may be removed."""
         if self._active is None:
             return
-        try:
-            self._active.sync()
-        except OSError as failed:
-            logger.error("the journal's segment %s may not be durable: %s", self._active.segment.path, failed)  # noqa: TRY400
+        if not self._durable:  # else each group was synced
+            try:
+                self._active.sync()
+            except OSError as failed:
+                logger.warning("the journal's segment %s may not last: %s", self._active.segment.path, failed)
         self._active.segment.sealed = True
         self._active.close()
         self._active = None
@@ -177,6 +178,8 @@ class GroupWriter:
             logger.error("the journal cannot write, senders are told to come back: %s", failed)
         self._complained = True
         if failed.errno in _NO_ROOM:
+            if self._active and self._active.segment.frames:
+                self._seal()  # once it is delivered, its removal makes room
             return Backpressure(FULL_RETRY_SECONDS, "the collector's disk is full")
         return Backpressure(FULL_RETRY_SECONDS, f"the collector's disk refuses writes: {failed.strerror}")
 
