@@ -108,10 +108,14 @@ def test_a_second_collector_on_the_same_data_is_refused(collector: CollectorProc
 def test_a_taken_port_is_named(collector: CollectorProcess, tmp_path: Path) -> None:
     """The setting to change stands in the message."""
     port = collector.endpoints()["grpc"].rpartition(":")[2]
+    ports = ("--grpc-port", port, "--http-port", "0", "--port", "0")
     second = subprocess.run(
-        [PROGRAM, "serve", "--data-dir", tmp_path / "other", "--grpc-port", port, "--http-port", "0", "--port", "0"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [PROGRAM, "serve", "--data-dir", tmp_path / "other", *ports],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert second.returncode == 2, second.stderr
     assert "port" in second.stderr
     assert port in second.stderr
