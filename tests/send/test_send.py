@@ -210,7 +210,7 @@ def test_rate_bounds_the_size_of_requests(receivers: Start, tmp_path: Path) -> N
             b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"x"}]}]}]}',
             "line 1 is no OTLP: resourceSpans[0]",
         ),
-        (gzip.compress(b'{"resourceSpans":[]}\n')[:-9], "a.jsonl: is broken gzip"),
+        (gzip.compress(b'{"resourceSpans":[]}\n', mtime=0)[:-9], "a.jsonl: is broken gzip"),
         (b"\x1f\x8bnonsense", "a.jsonl: cannot be read"),
     ],
 )
@@ -224,6 +224,24 @@ def test_a_wrong_file_is_named_with_its_line(
     assert result.exit_code == 2
     assert message in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+def test_a_negative_time_is_left_unset_and_told(receivers: Start, tmp_path: Path) -> None:
+    """Go's zero time in a recording does not end the replay; what only looks like one in a text is kept."""
+    to = receivers()
+    body = 'a log of \'{"timeUnixNano":"-5"}\''
+    records = [
+        {"timeUnixNano": "-6795364578871345152", "body": {"stringValue": body}},
+        {"timeUnixNano": -5, "observedTimeUnixNano": str(NOW), "body": {"stringValue": "b"}},
+    ]
+    file = write(tmp_path / "a.jsonl", {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]})
+    result = run_send(file, "--endpoint", to.urls["grpc"])
+    assert result.exit_code == 0
+    assert "sent 0 spans, 2 log records" in result.output
+    assert "2 negative times, which OTLP does not have, were left unset" in result.output
+    first, second = to.door.parsed(RequestKind.LOGS)[0].resource_logs[0].scope_logs[0].log_records
+    assert (first.time_unix_nano, first.body.string_value) == (0, body)
+    assert (second.time_unix_nano, second.observed_time_unix_nano) == (0, NOW)
 
 
 def test_what_came_before_a_wrong_line_is_sent_and_counted(receivers: Start, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def _replay(replay: Replay, deliveries: Deliveries, advance: Callable[[int], Non
     most = min(replay.batch, max(1, int(replay.rate))) if replay.rate else replay.batch
     started, handed_over = time.monotonic(), 0
     for path in replay.files:
-        for kind, request in requests_in(path, _steps(advance)):
+        for kind, request in requests_in(path, _steps(advance), deliveries.note_unset_times):
             if offset:
                 shift(kind, request, offset)
             for part, records in split(kind, request, most):
@@ -175,5 +175,9 @@ def _report(tally: Tally, seconds: float) -> None:
     rejected, failed = tally.rejected.total(), tally.failed.total()
     retried = f", {tally.retries:,} sent again" if tally.retries else ""
     click.echo(f"sent {sent} in {seconds:.1f} s; rejected {rejected:,}, failed {failed:,}{retried}")
+    if tally.unset_times:
+        click.echo(
+            f"  {tally.unset_times:,} negative times, which OTLP does not have, were left unset", err=True
+        )
     for reason, records in tally.reasons.most_common():
         click.echo(f"  {records:,} {reason}", err=True)

@@ -28,6 +28,7 @@ class Tally:
     failed: Counter[RequestKind] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     retries: int = 0
+    unset_times: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, reason: str, records: int) -> None:
@@ -80,6 +81,10 @@ class Deliveries:
         """Raise `UserMistake` where sending more is hopeless."""
         if self._hopeless is not None:
             raise UserMistake(f"--endpoint: {self._hopeless}")
+
+    def note_unset_times(self, times: int) -> None:
+        """Count times that a recording had wrong."""
+        self.tally.unset_times += times
 
     def wait(self, seconds: float) -> None:
         """Let time pass, unless it is all over."""

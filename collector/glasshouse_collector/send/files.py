@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from glasshouse_collector.codec.otlp_json import to_protobuf
 from glasshouse_collector.core.batch import RequestKind
-from glasshouse_collector.core.errors import Undecodable
+from glasshouse_collector.core.errors import TooLarge, Undecodable
 from glasshouse_collector.send.mistakes import UserMistake
 
 Request: TypeAlias = ExportTraceServiceRequest | ExportLogsServiceRequest | ExportMetricsServiceRequest
@@ -37,27 +37,43 @@ LONGEST_LINE: Final = 1 << 30
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _FIRST_KEY: Final = re.compile(rb'\s*\{\s*"(resourceSpans|resourceLogs|resourceMetrics)"')
-_NO_PROGRESS: Final[Callable[[int], None]] = lambda _: None  # noqa: E731
+_NEGATIVE_TIME: Final = re.compile(rb'("[A-Za-z]*[uU]nixNano"\s*:\s*)(?:"-\d+"|-\d+)')
+"""Within a JSON text a quote is escaped, so this finds keys alone."""
+_IGNORE: Final[Callable[[int], None]] = lambda _: None  # noqa: E731
 
 
 def requests_in(
-    path: Path, progress: Callable[[int], None] = _NO_PROGRESS
+    path: Path, progress: Callable[[int], None] = _IGNORE, unset: Callable[[int], None] = _IGNORE
 ) -> Iterator[tuple[RequestKind, Request]]:
     """Yield the file's requests in order, holding one line at a time.
 
-    `progress` is told how many bytes of the file (compressed, where it is) were read. Raises
-    `UserMistake` naming the file and line.
+    `progress` is told how many bytes of the file (compressed, where it is) were read, `unset` how
+    many negative times became unset: OTLP has none, but programs that write a time they do not know
+    as the year 1 (Go's zero time) leave them in recordings. Raises `UserMistake` naming the file
+    and line.
     """
     for number, line in _lines(path, progress):
         try:
             for kind, body in _bodies(line):
-                request = REQUESTS[kind]()
-                request.ParseFromString(to_protobuf(kind, body))
-                yield kind, request
-        except Undecodable as wrong:
+                yield kind, _parsed(kind, body, unset)
+        except (Undecodable, TooLarge) as wrong:
             raise UserMistake(f"{path}: line {number} is no OTLP: {wrong}") from None
         except orjson.JSONDecodeError as wrong:
             raise UserMistake(f"{path}: line {number} is not JSON: {wrong}") from None
+
+
+def _parsed(kind: RequestKind, body: bytes, unset: Callable[[int], None]) -> Request:
+    request = REQUESTS[kind]()
+    try:
+        payload = to_protobuf(kind, body)
+    except Undecodable:
+        mended, times = _NEGATIVE_TIME.subn(rb'\g<1>"0"', body)
+        if not times:
+            raise
+        payload = to_protobuf(kind, mended)
+        unset(times)
+    request.ParseFromString(payload)
+    return request
 
 
 def _lines(path: Path, progress: Callable[[int], None]) -> Iterator[tuple[int, bytes]]:
