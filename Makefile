@@ -65,3 +65,11 @@ lock:
 
 clean:
 	rm -rf .venv $(STAMPS) $(CRATE)/target
+
+# The collector beside its peer, in turns. BENCH=--quick takes a look; BENCH="queries disk" measures some.
+bench: setup $(STAMPS)/bench
+	$(BIN)/python benchmarks/run.py $(BENCH)
+
+$(STAMPS)/bench: benchmarks/requirements.txt $(STAMPS)/python
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@

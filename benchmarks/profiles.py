@@ -3,11 +3,12 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from report import Report
@@ -41,22 +42,27 @@ class Profile:
         self._shares: Mapping[str, float] = {}
         self._missing = ""
 
-    def sample(self, seconds: float) -> None:
-        """Let perf watch the process for so long; without perf only say so."""
+    @contextmanager
+    def sampling(self) -> Iterator[None]:
+        """Let perf watch the process meanwhile; without perf only say so."""
         perf = shutil.which("perf")
         if perf is None:
             self._missing = "perf is not installed, so there is no account by library"
-            time.sleep(seconds)
+            yield
             return
         with tempfile.NamedTemporaryFile() as samples:
-            record = [perf, "record", "-q", "-F", "199", "-p", str(self._pid), "-o", samples.name]
-            done = subprocess.run([*record, "--", "sleep", str(seconds)], capture_output=True, check=False)
-            if done.returncode:
-                self._missing = f"perf refused: {done.stderr.decode().strip().splitlines()[-1]}"
-                return
+            record = [perf, "record", "-q", "-F", "99", "-p", str(self._pid), "-o", samples.name]
+            recorder = subprocess.Popen(record, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            try:
+                yield
+            finally:
+                recorder.send_signal(signal.SIGINT)
+                complaint = recorder.communicate()[1].decode().strip()
             listing = [perf, "report", "-i", samples.name, "--sort", "dso", "--stdio", "-q"]
             text = subprocess.run(listing, capture_output=True, check=False).stdout.decode()
         self._shares = _by_library(text)
+        if not self._shares:
+            self._missing = f"perf saw nothing: {complaint}"
 
     def describe(
         self, report: Report, before: Mapping[str, float], after: Mapping[str, float], spans: int

@@ -208,13 +208,13 @@ class Glasshouse(Collector):
         lags = [v for name, v in self.metrics().items() if name.startswith("glasshouse_journal_lag_frames")]
         return not any(lags)
 
-    def sql(self, query: str) -> list[dict[str, Any]]:
-        """Ask the store; return the rows."""
-        body = json.dumps({"query": query}).encode()
+    def sql(self, query: str, **parameters: str) -> list[list[Any]]:
+        """Ask the store, with values for `{name:Type}`; return the rows."""
+        body = json.dumps({"query": query, "parameters": parameters}).encode()
         answer = json.loads(
             fetch(f"http://{self.api}/api/v1/sql", body, {"Content-Type": "application/json"})
         )
-        rows: list[dict[str, Any]] = answer["rows"]
+        rows: list[list[Any]] = answer["rows"]
         return rows
 
 

@@ -5,7 +5,7 @@ import time
 from meter import CpuMeter, MemoryWatch
 from offline import ask
 from profiles import Profile
-from programs import Failed, Glasshouse, Load, load, until
+from programs import Failed, Glasshouse, load, until
 from report import Report
 from settings import Settings
 
@@ -18,17 +18,17 @@ _SETTLE_SECONDS = 180.0
 
 def run(settings: Settings) -> list[Report]:
     """Measure once: the minute is long enough for parts to be made, and merged, many times over."""
-    report = Report("embedded", "gRPC → journal → embedded store on disk, 60 s flat out, merges included")
-    stages = Report("stages", "Where the time of that minute goes")
+    seconds = settings.seconds(60)
+    title = f"gRPC → journal → embedded store on disk, {seconds:.0f} s flat out, merges included"
+    report = Report("embedded", title)
+    stages = Report("stages", "Where that time goes")
     with Glasshouse() as collector:
         load(collector.grpc, records=_RECORDS, seconds=settings.seconds(4))
         settle(collector)
         before, started = collector.metrics(), time.monotonic()
         meter, profile = CpuMeter(collector.pid), Profile(collector.pid)
-        with MemoryWatch(collector.pid) as memory:
-            sending = Load(collector.grpc, records=_RECORDS, seconds=settings.seconds(60))
-            profile.sample(settings.seconds(10))
-            sent = sending.finish()
+        with MemoryWatch(collector.pid) as memory, profile.sampling():
+            sent = load(collector.grpc, records=_RECORDS, seconds=seconds)
             loaded = meter.spent()
             collector.drain()
             drained, delivered = meter.spent(), time.monotonic() - started

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 import grpc
@@ -19,6 +20,10 @@ _PROBES = 2
 _POLL_SECONDS = 0.01
 _LOST_SECONDS = 30.0
 _SERVICE = "freshness-probe"
+_SEEN = """
+SELECT count() FROM otel_traces
+WHERE Project = 'default' AND ServiceName = {service:String} AND SpanName = {mark:String}
+"""
 
 
 def run(settings: Settings) -> list[Report]:
@@ -66,16 +71,12 @@ def _probe_for(collector: Glasshouse, seconds: float) -> list[float]:
     return waits
 
 
-def _one(collector: Glasshouse, send: grpc.UnaryUnaryMultiCallable[bytes, bytes]) -> float:
+def _one(collector: Glasshouse, send: Callable[..., bytes]) -> float:
     """Return the seconds from a span's acknowledgement until a query finds it."""
     mark = uuid4().hex
     send(_marked_span(mark), timeout=30)
     acknowledged = time.monotonic()
-    query = (
-        "SELECT count() AS seen FROM otel_traces "
-        f"WHERE Project = 'default' AND ServiceName = '{_SERVICE}' AND SpanName = '{mark}'"
-    )
-    while not int(collector.sql(query)[0]["seen"]):
+    while collector.sql(_SEEN, service=_SERVICE, mark=mark) != [["1"]]:
         if time.monotonic() - acknowledged > _LOST_SECONDS:
             raise Failed(f"a span was acknowledged and not seen within {_LOST_SECONDS:.0f} s")
         time.sleep(_POLL_SECONDS)
