@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from generate import mutated, request
+from generate import request
+from mutate import mutated
 
 from glasshouse_collector.codec import Codec, Decoded
 from glasshouse_collector.codec.native import NativeCodec
@@ -40,8 +41,14 @@ def rows(signal: Signal, decoded: Decoded) -> tuple[list[int], list[str]]:
     """Return the rows as text (so that NaN equals itself), after checking that the batch is well-formed."""
     decoded.records.validate(full=True)
     assert decoded.records.schema.equals(DECODED[signal], check_metadata=True)
-    columns = [repr(column.cast(column.type).to_pylist()) for column in decoded.records.columns]
+    columns = [repr(column.to_pylist()) for column in decoded.records.columns]
     return list(decoded.rows_of), columns
+
+
+def report(text: str) -> None:
+    """Say it at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -54,7 +61,7 @@ def main() -> int:
     native, python = NativeCodec(), UpbCodec()
     deadline = time.monotonic() + arguments.seconds
     tried = decodable = 0
-    print(f"seed {arguments.seed}", flush=True)
+    report(f"seed {arguments.seed}")
     while time.monotonic() < deadline:
         kind = rng.choice(list(RequestKind))
         whole = request(rng, kind)
@@ -62,14 +69,14 @@ def main() -> int:
             try:
                 expected, found = outcome(python, kind, [payload]), outcome(native, kind, [payload])
             except BaseException as failure:
-                print(f"{kind} {payload!r}\n{failure!r}")
+                report(f"{kind} {payload!r}\n{failure!r}")
                 raise
             tried += 1
             decodable += expected != "undecodable"
             if expected != found:
-                print(f"{kind} {payload!r}\npython: {expected}\nnative: {found}")
+                report(f"{kind} {payload!r}\npython: {expected}\nnative: {found}")
                 return 1
-    print(f"{tried} payloads, {decodable} of them decodable: no difference")
+    report(f"{tried} payloads, {decodable} of them decodable: no difference")
     return 0
 
 

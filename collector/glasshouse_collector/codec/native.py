@@ -24,7 +24,10 @@ class NativeCodec:
             raise Undecodable(str(error)) from None
 
     def decode(self, kind: RequestKind, payloads: Sequence[bytes]) -> dict[Signal, Decoded]:
-        """Return the signals that have rows (an empty dict where none has); raises `Undecodable`."""
+        """Return the signals that have rows (an empty dict where none has); raises `Undecodable`.
+
+        OverflowError for more than `glasshouse_otlp_arrow.MOST_BYTES` at once.
+        """
         try:
             decoded = glasshouse_otlp_arrow.decode(kind.value, list(payloads))
         except glasshouse_otlp_arrow.DecodeError as error:

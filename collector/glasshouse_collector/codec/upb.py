@@ -40,6 +40,9 @@ Row: TypeAlias = tuple[Any, ...]
 EXPANSION = 8
 """How often a request's resource and scope attributes may be repeated, for each byte of it."""
 
+MOST_BYTES = 256 << 20
+"""How many bytes of requests are decoded at once: with them, no column outgrows its 32-bit offsets."""
+
 _REQUESTS: Final[dict[RequestKind, type[Request]]] = {
     RequestKind.TRACES: ExportTraceServiceRequest,
     RequestKind.LOGS: ExportLogsServiceRequest,
@@ -72,7 +75,12 @@ class UpbCodec:
         return Checked(sum(_records(scope) for scope in _scopes(request)) - rejected, rejected)
 
     def decode(self, kind: RequestKind, payloads: Sequence[bytes]) -> dict[Signal, Decoded]:
-        """Return the signals that have rows (an empty dict where none has); raises `Undecodable`."""
+        """Return the signals that have rows (an empty dict where none has); raises `Undecodable`.
+
+        OverflowError for more than `MOST_BYTES` at once.
+        """
+        if sum(map(len, payloads)) > MOST_BYTES:
+            raise OverflowError(f"more than {MOST_BYTES} bytes to decode: pass fewer requests at once")
         rows: dict[Signal, list[Row]] = {}
         rows_of: dict[Signal, list[int]] = {}
         for number, payload in enumerate(payloads):
