@@ -142,11 +142,11 @@ def test_codec_serves_many_threads(codec: Codec) -> None:
 
 
 @pytest.mark.parametrize("kind", list(RequestKind))
-def test_every_prefix_is_read_or_refused(codec: Codec, kind: RequestKind) -> None:
+def test_prefix_is_read_or_refused(codec: Codec, kind: RequestKind) -> None:
     """A request cut anywhere never does anything but decode or be refused."""
-    payload = request(random.Random(1), kind)
+    payload = max((request(random.Random(seed), kind) for seed in range(5)), key=len)
     outcomes = set()
-    for end in range(len(payload)):
+    for end in range(0, len(payload), 1 + len(payload) // 500):
         try:
             codec.check(kind, payload[:end])
             outcomes.add("read")
