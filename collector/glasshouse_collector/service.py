@@ -150,7 +150,7 @@ class Collector:
     async def _start_selfwatch(self, door: Door) -> SelfWatch | None:
         if not self._settings.self_watch:
             return None
-        watch = SelfWatch.start(door, asyncio.get_running_loop())
+        watch = SelfWatch.start(door, asyncio.get_running_loop(), self.metrics)
         self._undo.push_async_callback(asyncio.to_thread, watch.stop)
         return watch
 

@@ -18,9 +18,6 @@ pub mod wire;
 
 use columns::Batch;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 use wire::{Error, Result};
 
 /// How many bytes of requests `decode` takes at once: with them, no column outgrows its offsets.
