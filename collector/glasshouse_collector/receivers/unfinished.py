@@ -29,7 +29,7 @@ class Held:
         self._unfinished.held_bytes -= self._held_bytes
 
     def add(self, size: int) -> None:
-        """Hold `size` bytes more; raises `Backpressure` where all together, not this one alone, hold too much."""
+        """Hold `size` bytes more; raises `Backpressure` where that is too much, but not for one alone."""
         self._held_bytes += size
         total = self._unfinished.held_bytes = self._unfinished.held_bytes + size
         if total > self._unfinished.limit and total > self._held_bytes:
