@@ -49,6 +49,10 @@ chaos: setup
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/chaos.py --kills 60 --store http
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/outage.py --seconds 60
 
+# Holds the native decoder equal to protobuf's own parser, on random and damaged requests.
+fuzz: setup
+	$(BIN)/python tests/codec/fuzz.py --seconds 300
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
