@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from tests.receivers.conftest import Kept, ScriptedDoor, Served, poll, serving, traces
+from tests.receivers.conftest import Kept, ScriptedDoor, poll, serving, traces
 
 from glasshouse_collector.core.access import Authenticator, OpenAccess, TokenAccess
 from glasshouse_collector.core.batch import RequestKind
@@ -117,13 +117,13 @@ def test_the_health_service_says_serving(collector: Kept) -> None:
 def test_a_stop_finishes_what_has_begun_and_takes_nothing_new() -> None:
     """A request in the door's hands gets its answer; the port is free afterwards."""
     door = ScriptedDoor(hold=True)
-    with serving(door) as served:
+    with serving(door, shutdown_seconds=60) as served:
         answers: list[bytes] = []
         sender = threading.Thread(target=lambda: answers.append(served.export(TRACES, PAYLOAD)))
         sender.start()
         assert door.entered.wait(30)
         stop = asyncio.run_coroutine_threadsafe(served.grpc_receiver.stop(), served.loop._loop)
-        poll(lambda: _is_unavailable(served))
+        poll(lambda: _is_refused(served.grpc_receiver.bound_port))
         assert not stop.done()
         door.release.set()
         stop.result(30)
@@ -131,10 +131,12 @@ def test_a_stop_finishes_what_has_begun_and_takes_nothing_new() -> None:
         assert answers == [b""]
 
 
-def _is_unavailable(served: Served) -> bool:
-    health = served.channel.unary_unary("/grpc.health.v1.Health/Check", None, None)
-    fault = health.future(b"", timeout=60).exception()
-    return isinstance(fault, grpc.Call) and fault.code() is grpc.StatusCode.UNAVAILABLE
+def _is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def receiver(**config: object) -> OtlpGrpcReceiver:
