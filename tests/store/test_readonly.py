@@ -110,7 +110,7 @@ ORDINARY = [
     "SELECT arrayMap(x -> x + 1, [1, 2]), SpanAttributes['user.id'], 1::Int8 FROM otel_traces",
     "SELECT toStartOfMinute(Timestamp) AS t, count() FROM otel_traces GROUP BY t ORDER BY t WITH FILL STEP 60",
     "SELECT row_number() OVER (PARTITION BY ServiceName ORDER BY Timestamp ASC) FROM otel_traces",
-    "SELECT a.TraceId FROM otel_traces AS a JOIN otel_traces b USING (TraceId) UNION ALL SELECT 'file(1)'",
+    "SELECT a.TraceId FROM otel_traces a JOIN otel_traces b USING (TraceId) UNION ALL SELECT 'file(1)'",
     "SELECT Body FROM otel_logs WHERE hasAllTokens(lower(Body), 'file') AND Body LIKE '%url(%'",
     "SELECT number, format('{}', 'x') FROM numbers(3)",
     "SELECT name FROM system.tables WHERE database = currentDatabase()",

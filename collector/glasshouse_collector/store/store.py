@@ -35,6 +35,13 @@ _ONE_BLOCK: Options = {
 """An insert is atomic within one block of one partition, so nothing may split it."""
 
 
+_INDEXED_BY_MERGES = {
+    Signal.TRACES: "idx_span_attr_key,idx_span_attr_value",
+    Signal.LOGS: "idx_log_attr_key,idx_log_attr_value",
+}
+"""A merge builds these again whatever an insert built; until then a search reads the newest rows."""
+
+
 class Store:
     """Keeps records and answers queries; every method blocks and may be called from any thread."""
 
@@ -84,6 +91,7 @@ class Store:
             raise Permanent(f"{signal.value}: the columns are not those of {TABLE_OF[signal]}")
         options = {
             **_ONE_BLOCK,
+            "exclude_materialize_skip_indexes_on_insert": _INDEXED_BY_MERGES.get(signal, ""),
             "insert_deduplicate": 1,
             "insert_deduplication_token": token,
             "max_execution_time": INSERT_SECONDS,

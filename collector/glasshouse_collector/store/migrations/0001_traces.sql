@@ -27,6 +27,8 @@ CREATE TABLE IF NOT EXISTS $database.otel_traces$local $on_cluster
     BatchId LowCardinality(String) CODEC(ZSTD(1)),
     BatchRow UInt32 CODEC(Delta, ZSTD(1)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_span_attr_key mapKeys(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_span_attr_value mapValues(SpanAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_duration Duration TYPE minmax GRANULARITY 1
 )
 ENGINE = $merge_tree
@@ -35,6 +37,7 @@ ORDER BY (Project, ServiceName, SpanName, toDateTime(Timestamp))
 SETTINGS $merge_tree_settings;
 
 -- When a trace began and ended, so that a lookup by id reads a few seconds of otel_traces, not all of it.
+-- The id leads: who asks may not know the project.
 CREATE TABLE IF NOT EXISTS $database.otel_traces_trace_id_ts$local $on_cluster
 (
     TraceId String CODEC(ZSTD(1)),
@@ -44,7 +47,7 @@ CREATE TABLE IF NOT EXISTS $database.otel_traces_trace_id_ts$local $on_cluster
 )
 ENGINE = $merge_tree
 PARTITION BY toDate(Start, 'UTC')
-ORDER BY (Project, TraceId, Start)
+ORDER BY (TraceId, toUnixTimestamp(Start))
 SETTINGS $merge_tree_settings;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS $database.otel_traces_trace_id_ts_mv $on_cluster

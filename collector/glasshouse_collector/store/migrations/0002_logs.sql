@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS $database.otel_logs$local $on_cluster
     BatchId LowCardinality(String) CODEC(ZSTD(1)),
     BatchRow UInt32 CODEC(Delta, ZSTD(1)),
     INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX idx_log_attr_key mapKeys(LogAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX idx_log_attr_value mapValues(LogAttributes) TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX idx_lower_body lower(Body) TYPE text(tokenizer = 'splitByNonAlpha')
 )
 ENGINE = $merge_tree
