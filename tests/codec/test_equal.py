@@ -7,6 +7,9 @@ from generate import request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutate import mutated
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from rows import logs
 
 from glasshouse_collector.codec import Codec
 from glasshouse_collector.codec.upb import UpbCodec
@@ -14,6 +17,9 @@ from glasshouse_collector.core.batch import RequestKind
 
 KINDS = st.sampled_from(list(RequestKind))
 SEEDS = st.integers(0, 2**32)
+TIES = st.integers(2**50, 2**55).map(lambda quarters: quarters / 4) | st.integers(-1000, 1000).map(
+    lambda exponent: 2.0**exponent
+)
 
 
 @settings(max_examples=150)
@@ -33,6 +39,14 @@ def test_codecs_agree_on_damaged_requests(native: Codec, kind: RequestKind, seed
     rng = random.Random(seed)
     payload = mutated(rng, request(rng, kind))
     assert outcome(native, kind, [payload]) == outcome(UpbCodec(), kind, [payload])
+
+
+@given(numbers=st.lists(st.floats() | TIES, min_size=50, max_size=100))
+def test_codecs_agree_on_doubles(native: Codec, numbers: list[float]) -> None:
+    """Doubles have the same text, also where two of the fewest digits are equally near."""
+    records = [LogRecord(body=AnyValue(double_value=number)) for number in numbers]
+    payload = logs(*records).SerializeToString()
+    assert outcome(native, RequestKind.LOGS, [payload]) == outcome(UpbCodec(), RequestKind.LOGS, [payload])
 
 
 @settings(max_examples=200)

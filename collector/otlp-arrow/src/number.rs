@@ -13,10 +13,20 @@ pub fn write_double(value: f64, out: &mut Vec<u8>) {
     if value.is_infinite() {
         return out.extend_from_slice(b"Infinity");
     }
-    let scientific = format!("{:e}", value.abs());
+    let scientific = shortest(value.abs());
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let digits: Vec<u8> = mantissa.bytes().filter(|byte| *byte != b'.').collect();
     write_digits(&digits, exponent.parse().unwrap_or(0), out);
+}
+
+/// Return `d.ddde…` with the fewest digits that read back as `value`, of those the nearest to it, of two
+/// equally near (as for 1801783067332110.25) the even one.
+fn shortest(value: f64) -> String {
+    // The standard library's shortest form rounds a tie up; with the number of digits given, to even.
+    let shortest = format!("{value:e}");
+    let digits = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+    let nearest = format!("{value:.*e}", digits - 1);
+    if nearest.parse() == Ok(value) { nearest } else { shortest }
 }
 
 /// Append `d.ddd × 10^exponent`, as a plain number from 1e-6 to below 1e21.
