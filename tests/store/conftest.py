@@ -1,6 +1,7 @@
 """Rows for every table, and an embedded store to put them in."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,21 @@ def settings(tmp_path: Path) -> StoreSettings:
 
 
 @pytest.fixture
-def store(settings: StoreSettings) -> Iterator[Store]:
+def opened() -> Iterator[Callable[[StoreSettings], Store]]:
+    """Return what opens stores that are closed after the test, whatever happens in it."""
+    with ExitStack() as stores:
+
+        def open_store(settings: StoreSettings) -> Store:
+            store = Store.open(settings)
+            stores.callback(store.close)
+            return store
+
+        yield open_store
+
+
+@pytest.fixture
+def store(settings: StoreSettings, opened: Callable[[StoreSettings], Store]) -> Store:
     """Lend an embedded store with its tables made."""
-    opened = Store.open(settings)
-    opened.migrate()
-    yield opened
-    opened.close()
+    store = opened(settings)
+    store.migrate()
+    return store

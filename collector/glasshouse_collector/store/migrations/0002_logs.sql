@@ -33,4 +33,4 @@ SETTINGS $merge_tree_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.otel_logs $on_cluster AS $database.otel_logs$local
-ENGINE = Distributed($cluster, $database, otel_logs$local, rand());
+ENGINE = Distributed($cluster, $database, otel_logs$local, cityHash64(BatchId, BatchRow));

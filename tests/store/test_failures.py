@@ -1,0 +1,65 @@
+"""Failures are told apart by what has to be done about them."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pytest
+
+from glasshouse_collector.core.batch import Signal
+from glasshouse_collector.core.errors import Permanent, Retryable
+from glasshouse_collector.store import Store
+from glasshouse_collector.store.engine import EngineFailure
+from glasshouse_collector.store.failures import classify
+
+Rows = Callable[..., pa.RecordBatch]
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "in_doubt"),
+    [
+        (None, False, False),  # never reached the server
+        (None, True, True),  # the connection broke
+        (159, True, True),  # TIMEOUT_EXCEEDED
+        (216, True, True),  # QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING
+        (241, True, True),  # MEMORY_LIMIT_EXCEEDED
+        (242, True, False),  # TABLE_IS_READ_ONLY
+        (243, True, True),  # NOT_ENOUGH_SPACE
+        (252, True, False),  # TOO_MANY_PARTS
+        (999, True, True),  # KEEPER_EXCEPTION
+        (60, True, False),  # UNKNOWN_TABLE: migrations put that right
+    ],
+)
+def test_what_may_pass_is_retried(code: int | None, sent: bool, in_doubt: bool) -> None:
+    """Anything that may have written something is in doubt."""
+    error = classify(EngineFailure("why", code=code, sent=sent), "inserting")
+    assert isinstance(error, Retryable)
+    assert error.in_doubt is in_doubt
+
+
+@pytest.mark.parametrize("code", [16, 20, 53, 70, 117, 349])
+def test_what_will_never_be_accepted_is_permanent(code: int) -> None:
+    """Rows of the wrong shape are refused for good."""
+    assert isinstance(classify(EngineFailure("why", code=code), "inserting"), Permanent)
+
+
+def test_a_column_that_the_table_lacks_is_permanent(store: Store, rows: Rows) -> None:
+    """What the engine refuses by its schema is a dead letter, with the engine's words."""
+    store.engine.command("ALTER TABLE otel_logs DROP COLUMN EventName")
+    with pytest.raises(Permanent, match="EventName"):
+        store.insert(Signal.LOGS, rows(Signal.LOGS), token="t")
+
+
+def test_a_missing_table_may_come(store: Store, rows: Rows) -> None:
+    """A table that is not there yet is no fault of the rows."""
+    store.engine.command("DROP TABLE otel_logs SYNC")
+    with pytest.raises(Retryable, match="otel_logs") as failure:
+        store.insert(Signal.LOGS, rows(Signal.LOGS), token="t")
+    assert not failure.value.in_doubt
+
+
+def test_a_closed_store_is_retried_elsewhere(store: Store, rows: Rows) -> None:
+    """An insert after close reached nothing."""
+    store.close()
+    with pytest.raises(Retryable, match="closed") as failure:
+        store.insert(Signal.LOGS, rows(Signal.LOGS), token="t")
+    assert not failure.value.in_doubt

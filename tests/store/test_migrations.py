@@ -1,0 +1,126 @@
+"""The tables are what their readers expect, and change in place with the settings."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from glasshouse_collector.core.batch import Signal
+from glasshouse_collector.core.schema import TABLE_COLUMNS
+from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store.migrate import TABLE_OF, Migrations, migration_files
+
+Open = Callable[[StoreSettings], Store]
+Rows = Callable[..., pa.RecordBatch]
+
+
+def definition(store: Store, table: str) -> str:
+    """Return the statement that would make the table anew."""
+    sql = "SELECT create_table_query AS made FROM system.tables WHERE name = {name:String}"
+    return str(store.query_arrow(sql, {"name": table})["made"][0])
+
+
+def test_migrations_run_once(settings: StoreSettings, opened: Open) -> None:
+    """Each file is applied once, through a restart too."""
+    for applied in (["0001_traces", "0002_logs", "0003_metrics"], []):
+        store = opened(settings)
+        assert store.migrate() == applied
+        assert store.migrate() == []
+        store.close()
+
+
+@pytest.mark.parametrize("signal", Signal)
+def test_tables_have_the_columns_of_the_contract(store: Store, signal: Signal) -> None:
+    """Each table has the columns of core.schema, in that order, ours last."""
+    sql = (
+        "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String} "
+        "AND default_kind != 'ALIAS' ORDER BY position"
+    )
+    names = store.query_arrow(sql, {"table": TABLE_OF[signal]})["name"].to_pylist()
+    assert names == TABLE_COLUMNS[signal].names
+
+
+def test_second_names_are_there(store: Store, rows: Rows) -> None:
+    """Older readers find TimestampTime; some look for otel_metrics_exponential_histogram."""
+    store.insert(Signal.LOGS, rows(Signal.LOGS), token="t")
+    store.insert(Signal.METRICS_EXP_HISTOGRAM, rows(Signal.METRICS_EXP_HISTOGRAM), token="t")
+    [counted] = store.query_arrow(
+        "SELECT (SELECT count() FROM otel_metrics_exponential_histogram) AS points, "
+        "(SELECT countIf(TimestampTime = toDateTime(Timestamp)) FROM otel_logs) AS times"
+    ).to_pylist()
+    assert counted == {"points": 10, "times": 10}
+
+
+def test_partitions_are_days_of_utc_wherever_the_machine_stands(store: Store, rows: Rows) -> None:
+    """The partition of a record is its day of UTC."""
+    store.insert(Signal.TRACES, rows(Signal.TRACES), token="t")
+    assert "PARTITION BY toDate(Timestamp, 'UTC')" in definition(store, "otel_traces")
+    parts = store.query_arrow("SELECT partition FROM system.parts WHERE table = 'otel_traces' AND active")
+    assert parts.to_pylist() == [{"partition": "2030-03-17"}]
+
+
+def test_retention_and_fsync_change_in_place(
+    store: Store, settings: StoreSettings, opened: Open, rows: Rows
+) -> None:
+    """Other settings alter the tables that are there, and back again; records stay."""
+    store.insert(Signal.LOGS, rows(Signal.LOGS), token="t")
+    store.close()
+    week = opened(StoreSettings(settings.dsn, retention={"logs": timedelta(days=7)}, fsync=False))
+    changed = week.migrate()
+    kept = "TTL toDateTime(Timestamp) + toIntervalSecond(604800)"
+    assert f"otel_logs: MODIFY {kept}" in changed
+    assert not [change for change in changed if change.startswith("otel_traces: MODIFY TTL")]
+    assert week.migrate() == []
+    assert kept in definition(week, "otel_logs")
+    assert "fsync_after_insert = 0" in definition(week, "otel_logs")
+    assert week.query_arrow("SELECT count() AS n FROM otel_logs").to_pylist() == [{"n": 10}]
+    week.close()
+    for_ever = opened(settings)
+    assert "otel_logs: REMOVE TTL" in for_ever.migrate()
+    assert kept not in definition(for_ever, "otel_logs")
+    assert "fsync_after_insert = 1" in definition(for_ever, "otel_logs")
+
+
+def test_old_records_are_dropped(settings: StoreSettings, opened: Open, rows: Rows) -> None:
+    """What is older than its retention goes with the next merge."""
+    store = opened(StoreSettings(settings.dsn, retention={"logs": timedelta(days=7)}))
+    store.migrate()
+    records = rows(Signal.LOGS)
+    long_ago = pa.array([1_000_000_000 * 10**9] * records.num_rows, records.schema.field("Timestamp").type)
+    store.insert(Signal.LOGS, records.set_column(0, records.schema.field(0), long_ago), token="t")
+    store.engine.command("OPTIMIZE TABLE otel_logs FINAL")
+    assert store.query_arrow("SELECT count() AS n FROM otel_logs").to_pylist() == [{"n": 0}]
+
+
+def test_a_trace_is_found_by_its_lookup_table(store: Store, rows: Rows) -> None:
+    """Each insert tells when its traces began and ended."""
+    store.insert(Signal.TRACES, rows(Signal.TRACES), token="t")
+    found = store.query_arrow("SELECT count() AS n, uniqExact(TraceId) AS ids FROM otel_traces_trace_id_ts")
+    assert found.to_pylist() == [{"n": 10, "ids": 10}]
+
+
+def cluster_statements(store: Store) -> list[str]:
+    """Return what would be run on a cluster."""
+    settings = StoreSettings(dsn="clickhouse://h/telemetry", cluster="fleet")
+    migrations = Migrations(store.engine, settings)
+    return [statement for _, text in migration_files() for statement in migrations.statements(text)]
+
+
+def test_every_statement_for_a_cluster_is_clickhouse(store: Store) -> None:
+    """The engine's parser takes each; all of them go to the whole cluster."""
+    statements = cluster_statements(store)
+    for statement in statements:
+        store.engine.command(f"EXPLAIN AST {statement}")
+        assert "ON CLUSTER `fleet`" in statement
+    made = [statement.split("(")[0] for statement in statements if statement.startswith("CREATE TABLE")]
+    assert len(made) == 2 * (len(TABLE_OF) + 1)  # a local and a distributed one each
+
+
+def test_a_cluster_has_replicas_beneath_the_same_names(store: Store, request: pytest.FixtureRequest) -> None:
+    """The distributed tables have the names that readers know; the snapshot shows one of each."""
+    statements = cluster_statements(store)
+    picked = [s for s in statements if "otel_logs" in s or "_mv" in s]
+    expected = Path(request.path).parent / "cluster.sql"
+    assert ";\n\n".join(picked) + ";\n" == expected.read_text()
