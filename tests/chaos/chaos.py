@@ -28,14 +28,14 @@ def run(folder: Path, *, kills: int, store: str, seed: int) -> Outcome:
         for kill in range(kills):
             collector = CollectorProcess(folder / "data", *options)
             if behind:
-                behind.proxy.faults = kill > 0
+                behind.proxy.be("faulty" if kill else "well")
             load.aim(collector.endpoints()["grpc"])
             time.sleep(dice.uniform(0.0, 1.5))
             collector.kill()
             load.aim(None)
         load.stop()
         if behind:
-            behind.proxy.faults = False
+            behind.proxy.be("well")
         return count(CollectorProcess(folder / "data", *options), load.account, kills)
     finally:
         load.stop()

@@ -36,13 +36,13 @@ def run(folder: Path, *, seconds: float) -> Outage:
         collector = CollectorProcess(folder / "data", "--clickhouse", store.dsn)
         load.aim(collector.endpoints()["grpc"])
         load.start()
-        store.proxy.down = True
+        store.proxy.be("down")
         time.sleep(seconds / 4)
         early, sent = collector.resident_bytes(), _acknowledged(load)
         time.sleep(seconds * 3 / 4)
         late, rate = collector.resident_bytes(), (_acknowledged(load) - sent) / (seconds * 3 / 4)
         load.stop()
-        store.proxy.down = False
+        store.proxy.be("well")
         outcome = count(collector, load.account, kills=0)
         return Outage(rate, early / _MIB, late / _MIB, outcome)
     finally:

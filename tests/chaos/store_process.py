@@ -34,7 +34,6 @@ class StoreProcess:
             )
         until(lambda: _listens(port), "the store listens")
         self.proxy = FaultyProxy(port, seed)
-        self.proxy.start()
         self.dsn = f"http://127.0.0.1:{self.proxy.port}"
 
     def stop(self) -> None:
