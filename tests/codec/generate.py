@@ -87,9 +87,8 @@ def _scalar(rng: random.Random, field: FieldDescriptor) -> Any:  # noqa: PLR0911
             return rng.random() < 0.5
         case FieldDescriptor.TYPE_DOUBLE:
             random_bits: float = struct.unpack("<d", rng.randbytes(8))[0]
-            return rng.choice(
-                (*_DOUBLES, random_bits, random_bits, rng.random(), float(rng.randrange(10**6)))
-            )
+            tie = rng.randrange(2**50, 2**56) / 4
+            return rng.choice((*_DOUBLES, random_bits, random_bits, tie, rng.random(), rng.randrange(10**6)))
         case FieldDescriptor.TYPE_FIXED64 | FieldDescriptor.TYPE_UINT64:
             return rng.choice((*EDGES, rng.getrandbits(64)))
         case FieldDescriptor.TYPE_SFIXED64 | FieldDescriptor.TYPE_INT64:
