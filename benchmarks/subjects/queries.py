@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path
@@ -179,17 +180,15 @@ def _time(collector: Glasshouse, question: _Question, before: Callable[[], None]
 
 def _forget(data: Path) -> None:
     """Drop the store's files from the page cache."""
-    for path in (data / "store").rglob("*"):
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except OSError:
-            continue  # merged away meanwhile
-        try:
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        except OSError:
-            pass
-        finally:
-            os.close(descriptor)
+    # os.walk passes over folders that a merge removes meanwhile.
+    for folder, _, names in os.walk(data / "store"):
+        for name in names:
+            with suppress(OSError):
+                descriptor = os.open(Path(folder, name), os.O_RDONLY)
+                try:
+                    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+                finally:
+                    os.close(descriptor)
 
 
 def _trace_id(number: int) -> str:

@@ -21,7 +21,7 @@ _NANOSECONDS_A_DAY = 86_400 * 10**9
 INSERT_SECONDS = 120
 """An insert that takes longer is in doubt."""
 
-_ONE_BLOCK: Options = {
+ONE_BLOCK: Options = {
     "max_insert_block_size": 2**31,
     "max_insert_block_size_bytes": 0,
     "min_insert_block_size_rows": 2**31,
@@ -90,7 +90,7 @@ class Store:
         if records.schema != TABLE_COLUMNS[signal]:
             raise Permanent(f"{signal.value}: the columns are not those of {TABLE_OF[signal]}")
         options = {
-            **_ONE_BLOCK,
+            **ONE_BLOCK,
             "exclude_materialize_skip_indexes_on_insert": _INDEXED_BY_MERGES.get(signal, ""),
             "insert_deduplicate": 1,
             "insert_deduplication_token": token,
