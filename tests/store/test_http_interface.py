@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 
 import clickhouse_connect
 import httpx
@@ -21,6 +22,7 @@ from glasshouse_collector.core.batch import Signal
 from glasshouse_collector.core.errors import Retryable, StoreError
 from glasshouse_collector.store import QueryLimits, QueryRefused, QueryTimedOut, Store, StoreSettings
 from glasshouse_collector.store.migrate import TABLE_OF
+from glasshouse_collector.store.store import _query_id
 
 Rows = Callable[..., pa.RecordBatch]
 
@@ -119,6 +121,32 @@ def test_a_large_batch_arrives_as_one_block(remote: Store, rows: Rows) -> None:
         "WHERE active AND database = currentDatabase() AND table = 'otel_logs'"
     )
     assert parts.to_pylist() == [{"rows": 200_000, "parts": 1}]
+
+
+def test_an_insert_that_goes_on_is_ended_before_its_batch_is_asked_for(
+    remote: Store, ask: httpx.Client, rows: Rows
+) -> None:
+    """What an insert in doubt might still write, it cannot write after the question."""
+    query_id = _query_id(Signal.LOGS, rows(Signal.LOGS))
+    endless = (
+        f"INSERT INTO {remote.engine.database}.otel_logs (BatchRow) SELECT sleepEachRow(0.1) FROM numbers(10000) "
+        "SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 1000000000"
+    )
+    answers: list[httpx.Response] = []
+    running = Thread(
+        target=lambda: answers.append(
+            ask.post("/", params={"log_comment": query_id}, content=endless, timeout=60)
+        )
+    )
+    running.start()
+    deadline = time.monotonic() + 30
+    found = f"SELECT count() FROM system.processes WHERE Settings['log_comment'] = '{query_id}'"
+    while httpx.post(str(ask.base_url), content=found).text != "1\n":
+        assert time.monotonic() < deadline, "the insert does not begin"
+    remote.engine.await_insert(query_id, seconds=0.1)
+    running.join(30)
+    assert answers[0].headers["X-ClickHouse-Exception-Code"] == "394"
+    assert remote.missing_rows(Signal.LOGS, rows(Signal.LOGS)).num_rows == 10
 
 
 def test_user_sql_is_read_only_on_a_server(remote: Store, rows: Rows) -> None:
