@@ -129,7 +129,8 @@ def test_an_insert_that_goes_on_is_ended_before_its_batch_is_asked_for(
     """What an insert in doubt might still write, it cannot write after the question."""
     query_id = _query_id(Signal.LOGS, rows(Signal.LOGS))
     endless = (
-        f"INSERT INTO {remote.engine.database}.otel_logs (BatchRow) SELECT sleepEachRow(0.1) FROM numbers(10000) "
+        f"INSERT INTO {remote.engine.database}.otel_logs (BatchRow) "
+        "SELECT sleepEachRow(0.1) FROM numbers(10000) "
         "SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 1000000000"
     )
     answers: list[httpx.Response] = []
@@ -212,8 +213,10 @@ def test_a_reader_changes_nothing(tmp_path: Path) -> None:
             answer = httpx.post(served.url, content=sql)
             assert answer.status_code in (400, 403), sql
             assert answer.headers["X-ClickHouse-Exception-Code"] in answer.text
-        refused = httpx.get(served.url, params={"query": "SELECT 1", "readonly": "0"})
-        assert "Cannot modify 'readonly'" in refused.text or refused.text == "1\n"
+        raised = {"query": "CREATE TABLE t (a Int8) ENGINE = Memory", "readonly": "0"}
+        assert httpx.post(served.url, params=raised).status_code == 403
+        refused = httpx.get(served.url, params={"query": "SELECT 1", "allow_ddl": "1"})
+        assert "Cannot modify 'allow_ddl'" in refused.text
         shown = httpx.get(
             served.url,
             params={"query": "SELECT getSetting('max_execution_time')", "max_execution_time": "9999"},
