@@ -68,7 +68,7 @@ lock:
 	$(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --extra collector --extra dev --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf .venv $(STAMPS) $(CRATE)/target
+	rm -rf .venv $(STAMPS) $(CRATE)/target tests/languages/*/target tests/languages/node/node_modules
 
 # The collector beside its peer, in turns. BENCH=--quick takes a look; BENCH="queries disk" measures some.
 bench: setup $(STAMPS)/bench

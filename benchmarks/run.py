@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument(
         "--trainticket",
         type=Path,
-        default=Path(os.environ.get("TRAINTICKET", "/work/shared/data/trainticket")),
+        default=Path(os.environ.get("TRAINTICKET", "../shared/data/trainticket")),
         help="folder of the Train Ticket recordings ($TRAINTICKET)",
     )
     options = parser.parse_args()

@@ -16,6 +16,7 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from glasshouse_collector.codec import MOST_BYTES
 from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_collector.core.registry import Group, configure, describe
 
@@ -86,7 +87,9 @@ class BatchingSection(_Section):
     """How much is delivered at once."""
 
     max_records: int = Field(65_536, ge=1, description="records of one run")
-    max_bytes: ByteSize = Field(ByteSize(32 << 20), ge=1 << 10, description="OTLP bytes of one run")
+    max_bytes: ByteSize = Field(
+        ByteSize(32 << 20), ge=1 << 10, le=MOST_BYTES, description="OTLP bytes of one run"
+    )
     linger_seconds: float = Field(0.4, ge=0, le=60, description="how long a run waits to grow")
 
 
@@ -116,7 +119,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="API and /metrics; 0: any free port")
     auth_token: SecretStr | None = Field(None, description="where set, senders and askers must send it")
     max_request_bytes: ByteSize = Field(
-        ByteSize(64 << 20), ge=1 << 10, description="size of one request, before and after decompression"
+        ByteSize(64 << 20),
+        ge=1 << 10,
+        le=MOST_BYTES,
+        description="size of one request, before and after decompression",
     )
     shutdown_seconds: float = Field(10, ge=0, description="time to finish what was accepted")
     self_watch: bool = Field(True, description="keep the collector's own telemetry, as project _self")
@@ -160,7 +166,11 @@ class Settings(BaseSettings):
 
     def written(self) -> list[tuple[Group, str, dict[str, Any]]]:
         """Return what is written for each component, the service's own addresses filled in."""
-        at = {"host": self.host, "max_request_bytes": int(self.max_request_bytes)}
+        at = {
+            "host": self.host,
+            "max_request_bytes": int(self.max_request_bytes),
+            "shutdown_seconds": self.shutdown_seconds,
+        }
         known = {"otlp_grpc": at | {"port": self.grpc_port}, "otlp_http": at | {"port": self.http_port}}
         written: list[tuple[Group, str, dict[str, Any]]] = [
             ("receivers", name, known.get(name, {}) | config) for name, config in self.receivers.items()

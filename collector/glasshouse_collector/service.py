@@ -95,7 +95,7 @@ class Collector:
     def _open_journal(self) -> Journal:
         folder = self._settings.data_dir
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigurationError(f"data_dir: {folder} cannot be made: {error.strerror}") from None
         written = self._settings.journal
@@ -174,6 +174,17 @@ class Collector:
             )
             pipeline.start()
             self._undo.push_async_callback(pipeline.stop, self._settings.shutdown_seconds)
+        self._name_removed(journal)
+
+    def _name_removed(self, journal: Journal) -> None:
+        """Say for which exporters, no longer configured, the journal goes on keeping what comes."""
+        for name in set(journal.consumers) - set(self._settings.exporters):
+            log.warning(
+                "the journal keeps everything for the exporter %s, which is not configured any more; "
+                "configure it again, or stop the collector and delete %s",
+                name,
+                journal.cursor_path(name),
+            )
 
     def _batching(self) -> Batching:
         written = self._settings.batching

@@ -53,7 +53,7 @@ class ClickHouseExporter:
         try:
             return self._services.get(Store)
         except LookupError:
-            raise Retryable("the store is not connected yet", in_doubt=False) from None
+            raise Retryable("the store is not connected yet") from None
 
     def _export(self, store: Store, batch: Batch) -> None:
         for day, records in by_day(batch.records, TIME_COLUMN[batch.signal]):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from collector_process import CollectorProcess, until
-from numbered_load import KINDS, RECORDS_A_REQUEST, Account
+from numbered_load import KINDS, Account
 
 _TABLES = {
     "traces": ("otel_traces", "SpanAttributes"),
@@ -28,11 +28,12 @@ class Outcome:
 def count(collector: CollectorProcess, account: Account, kills: int) -> Outcome:
     """Wait until everything is delivered, count, and end the collector."""
     lost = doubled = torn = 0
+    records = account.records_a_request
     until(collector.drained, "everything is delivered", patience=180)
     for kind in KINDS:
         table, attributes = _TABLES[kind]
         rows = collector.ask(
-            f"SELECT intDiv(toUInt64({attributes}['chaos.n']), {RECORDS_A_REQUEST}) AS request, count(), "
+            f"SELECT intDiv(toUInt64({attributes}['chaos.n']), {records}) AS request, count(), "
             f"uniqExact({attributes}['chaos.n']) FROM {table} WHERE mapContains({attributes}, 'chaos.n') "
             "GROUP BY request LIMIT 100000"
         )
@@ -41,12 +42,8 @@ def count(collector: CollectorProcess, account: Account, kills: int) -> Outcome:
             count, distinct = found.get(request, (0, 0))
             doubled += count - distinct
             if request in account.acknowledged[kind]:
-                lost += RECORDS_A_REQUEST - distinct
+                lost += records - distinct
             else:
-                torn += 0 < distinct < RECORDS_A_REQUEST
+                torn += 0 < distinct < records
     assert collector.stop() == 0
-    sent, acknowledged = (
-        sum(len(numbers) for numbers in requests.values()) * RECORDS_A_REQUEST
-        for requests in (account.sent, account.acknowledged)
-    )
-    return Outcome(kills, sent, acknowledged, lost, doubled, torn)
+    return Outcome(kills, account.sent_records, account.acknowledged_records, lost, doubled, torn)

@@ -11,7 +11,6 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-RECORDS_A_REQUEST = 20
 DAYS = 5
 KINDS = ("traces", "logs", "metrics")
 _METHODS = {
@@ -28,11 +27,11 @@ def _number(record: int) -> KeyValue:
     return attribute
 
 
-def request_of(number: int) -> tuple[str, Message]:
+def request_of(number: int, records: int) -> tuple[str, Message]:
     """Return the kind and content of the `number`th request: records over several days, each numbered."""
     kind = KINDS[number % len(KINDS)]
     now = time.time_ns()
-    numbered = range(number * RECORDS_A_REQUEST, (number + 1) * RECORDS_A_REQUEST)
+    numbered = range(number * records, (number + 1) * records)
     moments = {record: now - (record % DAYS) * _DAY for record in numbered}
     if kind == "traces":
         traces = ExportTraceServiceRequest()
@@ -62,17 +61,31 @@ def request_of(number: int) -> tuple[str, Message]:
 
 @dataclass
 class Account:
-    """Which requests were sent, and which of them acknowledged."""
+    """Which requests of how many records were sent, and which of them acknowledged."""
 
+    records_a_request: int
     sent: dict[str, set[int]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
     acknowledged: dict[str, set[int]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
+
+    @property
+    def sent_records(self) -> int:
+        """How many records were sent."""
+        return self._records(self.sent)
+
+    @property
+    def acknowledged_records(self) -> int:
+        """How many records were acknowledged."""
+        return self._records(self.acknowledged)
+
+    def _records(self, requests: dict[str, set[int]]) -> int:
+        return sum(len(numbers) for numbers in requests.values()) * self.records_a_request
 
 
 class Load:
     """Sends over gRPC without pause until stopped; a request that fails is not sent again."""
 
-    def __init__(self, senders: int = 4) -> None:
-        self.account = Account()
+    def __init__(self, senders: int = 4, records_a_request: int = 20) -> None:
+        self.account = Account(records_a_request)
         self._next = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -105,7 +118,7 @@ class Load:
                 channels[address] = grpc.insecure_channel(address)
             with self._lock:
                 number, self._next = self._next, self._next + 1
-            kind, request = request_of(number)
+            kind, request = request_of(number, self.account.records_a_request)
             self.account.sent[kind].add(number)
             try:
                 export = channels[address].unary_unary(_METHODS[kind], bytes, bytes)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from collector_process import CollectorProcess
 from counting import Outcome, count
-from numbered_load import RECORDS_A_REQUEST, Load
+from numbered_load import Load
 from store_process import StoreProcess
 
 _MIB = 1 << 20
+_RECORDS_A_REQUEST = 100
+"""Large enough for the sender to keep 20,000 records a second up."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +33,23 @@ class Outage:
 def run(folder: Path, *, seconds: float) -> Outage:
     """Send under load, take the store away for `seconds`, bring it back, and count."""
     store = StoreProcess(folder, seed=1)
-    load = Load()
+    load = Load(records_a_request=_RECORDS_A_REQUEST)
     try:
         collector = CollectorProcess(folder / "data", "--clickhouse", store.dsn)
         load.aim(collector.endpoints()["grpc"])
         load.start()
         store.proxy.be("down")
         time.sleep(seconds / 4)
-        early, sent = collector.resident_bytes(), _acknowledged(load)
+        early, sent = collector.resident_bytes(), load.account.acknowledged_records
         time.sleep(seconds * 3 / 4)
-        late, rate = collector.resident_bytes(), (_acknowledged(load) - sent) / (seconds * 3 / 4)
+        late, meanwhile = collector.resident_bytes(), load.account.acknowledged_records - sent
         load.stop()
         store.proxy.be("well")
         outcome = count(collector, load.account, kills=0)
-        return Outage(rate, early / _MIB, late / _MIB, outcome)
+        return Outage(meanwhile / (seconds * 3 / 4), early / _MIB, late / _MIB, outcome)
     finally:
         load.stop()
         store.stop()
-
-
-def _acknowledged(load: Load) -> int:
-    return sum(len(requests) for requests in load.account.acknowledged.values()) * RECORDS_A_REQUEST
 
 
 def main() -> int:

@@ -43,6 +43,8 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
         ("prot: 1", r"^prot: no such setting"),
         ("journal: {durability: never}", r"^journal\.durability: .*'fsync' or 'os'.*'never'"),
         ("journal: {max_bytes: 3}", r"^journal\.max_bytes: .*1048576"),
+        ("batching: {max_bytes: 257MiB}", r"^batching\.max_bytes: .*268435456"),
+        ("max_request_bytes: 257MiB", r"^max_request_bytes: .*268435456"),
         ("storage: {dsn: 'mysql://x'}", r"^storage\.dsn: .*clickhouse://"),
         ("storage: {cluster: 'a b;'}", r"^storage\.cluster: "),
         ("storage: {retention: {logs: 5m}}", r"^storage\.retention\.logs: "),

@@ -92,8 +92,8 @@ async def write(directory: Path, frames: list[Frame]) -> list[Place]:
         assert list(run.frames) == [frame]
         starts.append((run.origin.segment, run.origin.first))
         await consumer.commit(run)
-    await journal.forget("places")
     await journal.close()
+    journal.cursor_path("places").unlink()
     ends = [
         following[1] if following[0] == segment else segment_file(directory, segment).stat().st_size
         for (segment, _), following in zip(starts, [*starts[1:], (-1, 0)], strict=True)

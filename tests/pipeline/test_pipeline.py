@@ -124,7 +124,7 @@ def test_a_failed_delivery_comes_again_in_doubt(house: House) -> None:
     """Whatever the failure says, and even if nobody foresaw it."""
 
     async def scenario() -> None:
-        there = Destination(Retryable("away", in_doubt=True), RuntimeError("a bug"))
+        there = Destination(Retryable("away"), RuntimeError("a bug"))
         async with house.pipeline(there) as journal:
             await journal.append(_logs("a"))
             await _until(lambda: there.texts() == ["a"])
@@ -138,7 +138,7 @@ def test_what_was_not_delivered_is_delivered_after_a_restart(house: House) -> No
     """The journal holds it, and the batch formed again is the same one, in doubt."""
 
     async def scenario() -> None:
-        away = Destination(*[Retryable("away", in_doubt=True)] * 1000)
+        away = Destination(*[Retryable("away")] * 1000)
         async with house.pipeline(away) as journal:
             await journal.append(_logs("a", "b"))
             await _until(lambda: len(away.failures) < 1000)

@@ -88,6 +88,31 @@ def test_it_ends_cleanly_and_finds_everything_after_the_next_start(tmp_path: Pat
     assert second.stop() == 0
 
 
+def test_what_is_kept_is_for_its_owner_alone(collector: CollectorProcess) -> None:
+    """Telemetry is nobody else's on the machine."""
+    collector.endpoints()
+    assert collector.data_dir.stat().st_mode & 0o077 == 0
+
+
+def test_an_exporter_that_is_gone_is_named(tmp_path: Path) -> None:
+    """What the journal goes on keeping for it, and how to let go of that, is said at each start."""
+    first = CollectorProcess(
+        tmp_path / "data", env={"GLASSHOUSE_EXPORTERS": '{"clickhouse": {}, "discard": {}}'}
+    )
+    first.endpoints()
+    assert first.stop() == 0
+    second = CollectorProcess(tmp_path / "data")
+    second.endpoints()
+    cursor = tmp_path / "data" / "journal" / "discard.cursor"
+    assert f"delete {cursor}" in second.log()
+    assert second.stop() == 0
+    cursor.unlink()
+    third = CollectorProcess(tmp_path / "data")
+    third.endpoints()
+    assert third.log().count("not configured any more") == 1
+    assert third.stop() == 0
+
+
 def test_a_second_collector_on_the_same_data_is_refused(collector: CollectorProcess) -> None:
     """One clear line names the folder; exit code 2; the first goes on."""
     collector.endpoints()

@@ -162,6 +162,12 @@ def test_limits_hold(store: Store) -> None:
         store.query_readonly("SELECT repeat('x', 1000000) FROM numbers(999)", LIMITS)
 
 
+def test_a_limit_of_rows_is_on_the_answer_alone(store: Store) -> None:
+    """An answer may have more columns than it may have rows."""
+    answer = store.query_readonly("SELECT 1 AS a, 2 AS b, 3 AS c", QueryLimits(rows=1))
+    assert answer.table.to_pylist() == [{"a": 1, "b": 2, "c": 3}]
+
+
 def test_parameters_are_values_not_sql(store: Store) -> None:
     """A parameter's quotes, backslashes and line ends reach the query as they are."""
     awkward = "it's \\ a\nline\t'; DROP TABLE otel_traces --"

@@ -18,6 +18,9 @@ import pyarrow as pa
 
 from glasshouse_collector.core.batch import RequestKind, Signal
 
+MOST_BYTES = 256 << 20
+"""How many bytes of requests `decode` takes at once: with them, no column outgrows its 32-bit offsets."""
+
 
 class Checked(NamedTuple):
     """Counts of a decodable request: records to keep, and records with an invalid trace or span id."""

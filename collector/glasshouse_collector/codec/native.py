@@ -26,7 +26,7 @@ class NativeCodec:
     def decode(self, kind: RequestKind, payloads: Sequence[bytes]) -> dict[Signal, Decoded]:
         """Return the signals that have rows (an empty dict where none has); raises `Undecodable`.
 
-        OverflowError for more than `glasshouse_otlp_arrow.MOST_BYTES` at once.
+        OverflowError for more than `MOST_BYTES` at once.
         """
         try:
             decoded = glasshouse_otlp_arrow.decode(kind.value, list(payloads))

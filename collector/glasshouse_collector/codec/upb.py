@@ -27,7 +27,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as otlp
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from glasshouse_collector.codec import Checked, Decoded
+from glasshouse_collector.codec import MOST_BYTES, Checked, Decoded
 from glasshouse_collector.codec.anyvalue import attributes_of, text_of
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.errors import Undecodable
@@ -39,9 +39,6 @@ Row: TypeAlias = tuple[Any, ...]
 
 EXPANSION = 8
 """How often a request's resource and scope attributes may be repeated, for each byte of it."""
-
-MOST_BYTES = 256 << 20
-"""How many bytes of requests are decoded at once: with them, no column outgrows its 32-bit offsets."""
 
 _REQUESTS: Final[dict[RequestKind, type[Request]]] = {
     RequestKind.TRACES: ExportTraceServiceRequest,

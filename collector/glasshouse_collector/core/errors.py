@@ -34,14 +34,7 @@ class Backpressure(GlasshouseError):
 
 
 class Retryable(GlasshouseError):
-    """A delivery failed in a way that may pass: deliver the same batch again.
-
-    `in_doubt` says that the batch may have arrived all the same.
-    """
-
-    def __init__(self, reason: str, *, in_doubt: bool) -> None:
-        super().__init__(reason)
-        self.in_doubt = in_doubt
+    """A delivery failed in a way that may pass: deliver the same batch again. It may have arrived."""
 
 
 class Permanent(GlasshouseError):

@@ -156,4 +156,4 @@ def _disk(folder: Path) -> Iterator[None]:
         raise
     except OSError as refused:
         reason = f"the dead letter cannot be kept in {folder}: {refused.strerror or refused}"
-        raise Retryable(reason, in_doubt=False) from None
+        raise Retryable(reason) from None

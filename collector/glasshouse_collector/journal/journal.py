@@ -123,7 +123,8 @@ class Journal:
         """Return the consumer of that name; a new one starts at the oldest frame kept.
 
         From then on the journal keeps what this consumer has not committed, also while nobody reads,
-        until `forget`. Raises `ConfigurationError` for an impossible name, or a full disk.
+        until its `cursor_path` is deleted while the journal is closed. Raises `ConfigurationError` for an
+        impossible name, or a full disk.
         """
         known = self._consumers.get(name)
         if known:
@@ -142,20 +143,15 @@ class Journal:
         """The names of the known consumers, also those nobody reads with."""
         return sorted(self._consumers)
 
+    def cursor_path(self, name: str) -> Path:
+        """Return the file that holds a consumer's cursor."""
+        return self._settings.directory / f"{quote(name, safe='')}{CURSOR_SUFFIX}"
+
     async def close(self) -> None:
         """Stop the consumers, write and fsync everything pending, let go of the directory; repeatable."""
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
-
-    async def forget(self, name: str) -> None:
-        """Drop a consumer for good: the journal keeps nothing for it any more."""
-        consumer = self._consumers.pop(name)
-        await consumer.close()
-        self._cursor_path(name).unlink()
-        self._metrics.journal_lag_frames.remove(name)
-        self._metrics.journal_oldest_seconds.remove(name)
-        self._remove_delivered()
 
     async def _close(self) -> None:
         await self._idle.wait()
@@ -200,9 +196,6 @@ class Journal:
             else:
                 durable.set_exception(Backpressure(group.refusal.retry_after, str(group.refusal)))
 
-    def _cursor_path(self, name: str) -> Path:
-        return self._settings.directory / f"{quote(name, safe='')}{CURSOR_SUFFIX}"
-
     def _add_consumer(self, name: str) -> Consumer:
         reader = RunReader(
             self._found.identity.id,
@@ -229,7 +222,7 @@ class Journal:
             if oldest
             else CursorState(self._found.end, self._segments.frames_ever)
         )
-        file = CursorFile.create(self._cursor_path(name), state)
+        file = CursorFile.create(self.cursor_path(name), state)
         return file, self._found.end if damaged else NO_DOUBT
 
     def _age(self, reader: RunReader) -> float:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from glasshouse_collector.codec import Codec, Decoded
 from glasshouse_collector.core.batch import Batch, Frame, Origin, RequestKind, Run, Signal
 from glasshouse_collector.core.errors import Undecodable
-from glasshouse_collector.core.schema import TABLE_COLUMNS
+from glasshouse_collector.core.schema import TABLE_COLUMNS, TIME_COLUMN
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def form(codec: Codec, run: Run) -> Formed:
             frames, refused = _readable(codec, frames)
             undecodable += refused
             decoded = codec.decode(kind, [frame.payload for frame in frames])
-        batches += _batches(decoded, [frame.project for frame in frames], run.origin)
+        batches += _batches(decoded, frames, run.origin)
     return Formed(batches, undecodable)
 
 
@@ -56,15 +56,16 @@ def _readable(codec: Codec, frames: Sequence[Frame]) -> tuple[list[Frame], list[
     return readable, refused
 
 
-def _batches(decoded: dict[Signal, Decoded], projects: Sequence[str], origin: Origin) -> Iterator[Batch]:
+def _batches(decoded: dict[Signal, Decoded], frames: Sequence[Frame], origin: Origin) -> Iterator[Batch]:
     for signal in Signal:
         if signal in decoded and decoded[signal].records.num_rows:
-            yield Batch(signal, _with_ours(signal, decoded[signal], projects, origin), origin)
+            yield Batch(signal, _with_ours(signal, decoded[signal], frames, origin), origin)
 
 
-def _with_ours(signal: Signal, decoded: Decoded, projects: Sequence[str], origin: Origin) -> pa.RecordBatch:
+def _with_ours(signal: Signal, decoded: Decoded, frames: Sequence[Frame], origin: Origin) -> pa.RecordBatch:
     rows = decoded.records.num_rows
-    names, of_request = np.unique(np.asarray(projects, dtype=object), return_inverse=True)
+    projects = np.asarray([frame.project for frame in frames], dtype=object)
+    names, of_request = np.unique(projects, return_inverse=True)
     project = pa.DictionaryArray.from_arrays(
         pa.array(np.repeat(of_request.astype(np.int32), decoded.rows_of)), pa.array(names, pa.string())
     )
@@ -73,5 +74,18 @@ def _with_ours(signal: Signal, decoded: Decoded, projects: Sequence[str], origin
     )
     row = pa.array(np.arange(rows, dtype=np.uint32))
     return pa.RecordBatch.from_arrays(
-        [*decoded.records.columns, project, batch_id, row], schema=TABLE_COLUMNS[signal]
+        [*_timed(signal, decoded, frames).columns, project, batch_id, row], schema=TABLE_COLUMNS[signal]
     )
+
+
+def _timed(signal: Signal, decoded: Decoded, frames: Sequence[Frame]) -> pa.RecordBatch:
+    """Return the records, those without a time at the time their request was received."""
+    records = decoded.records
+    index = records.schema.get_field_index(TIME_COLUMN[signal])
+    times = np.asarray(records.column(index).cast(pa.int64()))
+    if times.all():
+        return records
+    received = np.repeat([frame.received_ns for frame in frames], decoded.rows_of)
+    field = records.schema.field(index)
+    told = pa.array(np.where(times == 0, received, times)).cast(field.type)
+    return records.set_column(index, field, told)

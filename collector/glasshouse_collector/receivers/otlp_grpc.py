@@ -10,6 +10,7 @@ from typing import ClassVar, TypeAlias
 import grpc
 from pydantic import Field
 
+from glasshouse_collector.codec import MOST_BYTES
 from glasshouse_collector.core.access import Authenticator
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import ComponentConfig, Door, Services
@@ -44,7 +45,7 @@ class OtlpGrpcConfig(ComponentConfig):
     host: str = "127.0.0.1"
     port: int = Field(default=4317, ge=0, le=65535)
     """0 takes any free port."""
-    max_request_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, le=1024 * 1024 * 1024)
+    max_request_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, le=MOST_BYTES)
     """Of one request, as sent and again after decompression."""
     shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a stop waits for the requests that have begun."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 from collections.abc import Generator
 from typing import ClassVar
@@ -9,6 +10,7 @@ from typing import ClassVar
 import uvicorn
 from pydantic import Field
 
+from glasshouse_collector.codec import MOST_BYTES
 from glasshouse_collector.core.access import Authenticator
 from glasshouse_collector.core.components import ComponentConfig, Door, Services
 from glasshouse_collector.core.metrics import Metrics
@@ -31,7 +33,7 @@ class OtlpHttpConfig(ComponentConfig):
     host: str = "127.0.0.1"
     port: int = Field(default=4318, ge=0, le=65535)
     """0 takes any free port."""
-    max_request_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, le=1024 * 1024 * 1024)
+    max_request_bytes: int = Field(default=64 * 1024 * 1024, ge=1024, le=MOST_BYTES)
     """Of one request, as sent and again after decompression."""
     max_unfinished_bytes: int = Field(default=512 * 1024 * 1024, ge=1024)
     """Of all requests that are being read or answered; senders beyond it are told to come back."""
@@ -39,7 +41,7 @@ class OtlpHttpConfig(ComponentConfig):
     """How long a request's body may take to arrive."""
     cors_allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may send from a browser, as `https://shop.example`; `*` stands for any part."""
-    shutdown_seconds: int = Field(default=10, ge=0)
+    shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a stop waits for the requests that have begun."""
 
 
@@ -122,7 +124,7 @@ class OtlpHttpReceiver:
             server_header=False,
             date_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=config.shutdown_seconds,
+            timeout_graceful_shutdown=math.ceil(config.shutdown_seconds),
         )
         configured.load()
         return configured

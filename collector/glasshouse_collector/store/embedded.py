@@ -75,7 +75,7 @@ class EmbeddedEngine:
         """Lend a chDB connection of its own; `EngineFailure` once the engine is closing."""
         with self._idle:
             if self._closing:
-                raise EngineFailure("the store is closed", code=None, sent=False)
+                raise EngineFailure("the store is closed", code=None)
             self._running += 1
         try:
             connection = self._connect(self._path)

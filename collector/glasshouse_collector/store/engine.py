@@ -65,15 +65,11 @@ class Engine(Protocol):
 
 
 class EngineFailure(Exception):
-    """A statement failed: `code` is ClickHouse's, or None where the connection itself failed.
+    """A statement failed: `code` is ClickHouse's, or None where the connection itself failed."""
 
-    `sent` is False where the statement certainly never reached the engine.
-    """
-
-    def __init__(self, message: str, *, code: int | None, sent: bool = True) -> None:
+    def __init__(self, message: str, *, code: int | None) -> None:
         super().__init__(message)
         self.code = code
-        self.sent = sent
 
 
 def quoted(identifier: str) -> str:

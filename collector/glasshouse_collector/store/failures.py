@@ -1,4 +1,4 @@
-"""Which failures pass, which never will, and which leave a batch in doubt.
+"""Which failures pass, and which never will.
 
 Codes are ClickHouse's own (src/Common/ErrorCodes.cpp).
 """
@@ -41,29 +41,10 @@ _PERMANENT = frozenset(
 )
 """The rows themselves are refused: the same rows are refused again."""
 
-_NOTHING_WRITTEN = frozenset(
-    {
-        UNKNOWN_TABLE,
-        UNKNOWN_DATABASE,
-        164,  # READONLY
-        WRONG_PASSWORD,
-        UNKNOWN_USER,
-        202,  # TOO_MANY_SIMULTANEOUS_QUERIES
-        242,  # TABLE_IS_READ_ONLY
-        252,  # TOO_MANY_PARTS
-        ACCESS_DENIED,
-        AUTHENTICATION_FAILED,
-    }
-)
-"""Refused before the first row was looked at."""
-
 
 def classify(failure: EngineFailure, doing: str) -> GlasshouseError:
-    """Return `Permanent` or `Retryable` for a failed insert.
-
-    Whatever is not known to have written nothing is in doubt: asking costs one query, guessing costs records.
-    """
+    """Return `Permanent` or `Retryable` for a failed insert."""
     reason = f"{doing}: {failure}"
     if failure.code in _PERMANENT:
         return Permanent(reason)
-    return Retryable(reason, in_doubt=failure.sent and failure.code not in _NOTHING_WRITTEN)
+    return Retryable(reason)

@@ -55,7 +55,7 @@ class Migrations:
             return done + self._change_in_place()
         except EngineFailure as failure:
             if failure.code is None:
-                raise Retryable(f"the store: {failure}", in_doubt=False) from None
+                raise Retryable(f"the store: {failure}") from None
             raise StoreError(f"storage: the tables cannot be made: {failure}") from None
 
     def statements(self, text: str) -> Iterator[str]:

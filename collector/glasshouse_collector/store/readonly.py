@@ -109,9 +109,7 @@ class ReadOnlyQueries:
         try:
             selects, statement = self._admit(sql, parameters)
             answer = self._engine.query_readonly(statement, parameters, limits.options())
-            columns = (
-                self._columns(statement, parameters, limits) if selects else _arrow_columns(answer.table)
-            )
+            columns = self._columns(statement, parameters) if selects else _arrow_columns(answer.table)
         except EngineFailure as failure:
             raise _refusal(failure) from None
         return QueryAnswer(columns, answer.table, answer.statistics)
@@ -199,12 +197,9 @@ class ReadOnlyQueries:
         if database == "system" and table not in _SYSTEM_TABLES:
             raise QueryRefused(f"{name} is not open to queries")
 
-    def _columns(
-        self, statement: str, parameters: Parameters | None, limits: QueryLimits
-    ) -> list[tuple[str, str]]:
-        described = self._engine.query_readonly(
-            f"DESCRIBE TABLE ({statement}\n)", parameters, limits.options()
-        ).table
+    def _columns(self, statement: str, parameters: Parameters | None) -> list[tuple[str, str]]:
+        # of no limit of the asker's: this answer has a row a column
+        described = self._engine.query_readonly(f"DESCRIBE TABLE ({statement}\n)", parameters, {}).table
         return list(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
 
 
@@ -226,7 +221,7 @@ def _arrow_columns(table: pa.Table) -> list[tuple[str, str]]:
 
 def _refusal(failure: EngineFailure) -> GlasshouseError:
     if failure.code is None:
-        return Retryable(f"the store cannot answer: {failure}", in_doubt=False)
+        return Retryable(f"the store cannot answer: {failure}")
     if failure.code in _TIMED_OUT:
         return QueryTimedOut(str(failure), failure.code)
     if failure.code in _TOO_BIG:

@@ -166,7 +166,7 @@ def _engine_failure(failure: Exception, password: str) -> EngineFailure:
     while cause is not None:
         reason = getattr(cause, "reason", None)
         if isinstance(cause, _NEVER_SENT) or isinstance(reason, _NEVER_SENT):
-            return EngineFailure("it cannot be reached", code=None, sent=False)
+            return EngineFailure("it cannot be reached", code=None)
         cause = cause.__cause__
     return EngineFailure(text, code=getattr(failure, "code", None))
 
@@ -175,5 +175,5 @@ def _not_opened(server: Server, failure: EngineFailure) -> GlasshouseError:
     if failure.code in LOGIN_REFUSED:
         return StoreError(f"storage.dsn: {server.name} refuses user {server.username!r} with that password")
     if failure.code is None:
-        return Retryable(f"the store at {server.name} cannot be reached", in_doubt=False)
+        return Retryable(f"the store at {server.name} cannot be reached")
     return StoreError(f"storage.dsn: {server.name} cannot be used: {failure}")

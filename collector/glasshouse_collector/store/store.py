@@ -82,8 +82,8 @@ class Store:
         """Insert rows of one UTC day as one block; on return they are kept.
 
         A second insert with the same token is ignored while the table remembers it. Raises
-        `Permanent` where these rows will never be accepted, else `Retryable`; where that is
-        `in_doubt`, ask `missing_rows` before trying again.
+        `Permanent` where these rows will never be accepted, else `Retryable`: then ask
+        `missing_rows` before trying again.
         """
         if not records.num_rows:
             return
@@ -120,7 +120,7 @@ class Store:
             if signal is Signal.TRACES and len(kept):
                 self._repair_trace_times(records)
         except EngineFailure as failure:
-            raise Retryable(f"asking {TABLE_OF[signal]} for a batch: {failure}", in_doubt=True) from None
+            raise Retryable(f"asking {TABLE_OF[signal]} for a batch: {failure}") from None
         if not len(kept):
             return records
         rows = records.column(records.schema.get_field_index("BatchRow"))
