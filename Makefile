@@ -5,12 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .make
 CARGO := $(shell command -v cargo 2>/dev/null)
+# A toolchain that comes later is noticed.
+DECODER := $(if $(CARGO),native,fallback)
 CRATE := collector/otlp-arrow
 CRATE_SOURCES := $(wildcard $(CRATE)/Cargo.* $(CRATE)/pyproject.toml $(CRATE)/*.pyi) $(shell find $(CRATE)/src -name '*.rs' 2>/dev/null)
 
 .PHONY: setup serve test test-languages chaos bench check format fuzz lock clean
 
-setup: $(STAMPS)/python $(STAMPS)/native
+setup: $(STAMPS)/python $(STAMPS)/$(DECODER)
 
 $(STAMPS)/python: pyproject.toml requirements.lock
 	@mkdir -p $(STAMPS)
@@ -20,16 +22,16 @@ $(STAMPS)/python: pyproject.toml requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Without a Rust toolchain the pure-Python decoder serves, and says so at start.
 $(STAMPS)/native: $(STAMPS)/python $(CRATE_SOURCES)
-ifeq ($(CARGO),)
-	@echo "no Rust toolchain: the collector will use its slower decoder in Python"
-else
 	@echo "building the native decoder"
 	@rm -rf $(STAMPS)/wheels
 	@$(BIN)/maturin build --quiet --release --locked --manifest-path $(CRATE)/Cargo.toml --interpreter $(BIN)/python --out $(STAMPS)/wheels
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(STAMPS)/wheels/*.whl
-endif
+	@touch $@
+
+# Without a Rust toolchain the pure-Python decoder serves, and says so at start.
+$(STAMPS)/fallback: $(STAMPS)/python
+	@echo "no Rust toolchain: the collector will use its slower decoder in Python"
 	@touch $@
 
 serve: setup

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,7 @@ async def _serve(settings: Settings) -> None:
     await collector.start()
     click.echo(_banner(settings, collector))
     await collector.run()
+    click.echo("Stopped; whatever was accepted is kept.")
 
 
 def _banner(settings: Settings, collector: Collector) -> str:
@@ -90,7 +92,8 @@ def _banner(settings: Settings, collector: Collector) -> str:
     if collector.codec.name == "python":
         lines += [
             "",
-            "  The native decoder is not installed; the one in Python serves, about ten times slower.",
+            "  The native decoder is not installed; the one in Python serves, about ten times slower;",
+            "  with a Rust toolchain (cargo) on the path, `make setup` builds it.",
         ]
     if "http" in at:
         lines += [
@@ -99,9 +102,14 @@ def _banner(settings: Settings, collector: Collector) -> str:
             f"    OTEL_EXPORTER_OTLP_ENDPOINT=http://{at['http']}",
             "    OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
             "  or replay a file:",
-            f"    glasshouse send --protocol http --endpoint http://{at['http']} traces.jsonl",
+            f"    {_program()} send --protocol http --endpoint http://{at['http']} traces.jsonl",
         ]
     return "\n".join([*lines, ""])
+
+
+def _program() -> str:
+    """Return how the user can call this program again."""
+    return "glasshouse" if shutil.which("glasshouse") else sys.argv[0]
 
 
 def _access(settings: Settings) -> str:
@@ -155,7 +163,10 @@ def store_serve(config: Path | None, data_dir: Path | None, host: str, port: int
     """Offer the embedded store on ClickHouse's HTTP interface, read-only unless --writable."""
     from glasshouse_collector.store.http_interface import serve_store  # noqa: PLC0415  (a server of its own)
 
-    serve_store(_load(config, data_dir).dsn, host=host, port=port, writable=writable)
+    dsn = _load(config, data_dir).dsn
+    may = "clients may change it" if writable else "read-only"
+    click.echo(f"offering {without_password(dsn)} on http://{host}:{port}, {may}")
+    serve_store(dsn, host=host, port=port, writable=writable)
 
 
 @click.group()
@@ -164,7 +175,10 @@ def dlq() -> None:
 
 
 def _letters(config: Path | None, data_dir: Path | None) -> DeadLetters:
-    return DeadLetters(_load(config, data_dir).data_dir / "dead-letters")
+    folder = _load(config, data_dir).data_dir
+    if not folder.is_dir():
+        raise ConfigurationError(f"--data-dir: there is no folder {folder}")
+    return DeadLetters(folder / "dead-letters")
 
 
 @dlq.command("list")

@@ -3,11 +3,20 @@
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,8 +26,9 @@ from pydantic_settings import (
 )
 
 from glasshouse_collector.codec import MOST_BYTES
-from glasshouse_collector.core.errors import ConfigurationError
+from glasshouse_collector.core.errors import ConfigurationError, StoreError
 from glasshouse_collector.core.registry import Group, configure, describe
+from glasshouse_collector.store import locate
 
 MASK = "**********"
 _DEFAULT_PROCESSORS: list[dict[str, dict[str, Any]]] = [{"limit": {}}, {"redact": {}}]
@@ -76,10 +86,12 @@ class StorageSection(_Section):
 
     @field_validator("dsn")
     @classmethod
-    def _known_scheme(cls, dsn: str | None) -> str | None:
-        schemes = ("chdb", "clickhouse", "clickhouses", "http", "https")
-        if dsn is not None and urlsplit(dsn).scheme not in schemes:
-            raise ValueError("should be like clickhouse://user:password@host:8123/database or chdb:///folder")
+    def _names_a_store(cls, dsn: str | None) -> str | None:
+        if dsn is not None:
+            try:
+                locate(dsn)
+            except StoreError as wrong:
+                raise ValueError(str(wrong).removeprefix("storage.dsn: ")) from None
         return dsn
 
 
@@ -159,6 +171,15 @@ class Settings(BaseSettings):
             )
         return processors
 
+    @model_validator(mode="after")
+    def _ports_of_their_own(self) -> Self:
+        ports = {"grpc_port": self.grpc_port, "http_port": self.http_port, "port": self.port}
+        for name, port in ports.items():
+            same = [other for other, number in ports.items() if number == port and other != name]
+            if port and same:
+                raise ValueError(f"{name} and {same[0]} are both {port}; each needs a port of its own")
+        return self
+
     @property
     def dsn(self) -> str:
         """The store's address, the embedded one included."""
@@ -197,8 +218,10 @@ def load(config: Path | None, overrides: dict[str, Any]) -> Settings:
         settings = _FromFile(**_given(overrides))
     except ValidationError as invalid:
         raise ConfigurationError(describe(invalid)) from None
-    except (SettingsError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as unreadable:
+    except (SettingsError, yaml.YAMLError, UnicodeDecodeError) as unreadable:
         raise ConfigurationError(f"{path or 'environment'}: {' '.join(str(unreadable).split())}") from None
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{path}: settings by name are expected, such as port: 8000") from None
     for group, name, written in settings.written():
         configure(group, name, written)
     return settings

@@ -133,6 +133,15 @@ def test_a_large_body_is_refused_while_it_is_read(services: Services, serve: Ser
     assert "1,048,576 bytes" in answer.json()["detail"]
 
 
+def test_a_body_that_is_no_json_object_is_told_so(services: Services, serve: Serve) -> None:
+    """A stranger with curl learns what to send, and how to say what it is."""
+    client = serve(create_app(services))
+    broken = client.post("/api/v1/sql", content=b"{", headers={"Content-Type": "application/json"})
+    assert broken.json()["detail"].startswith("the body is no JSON: ")
+    form = client.post("/api/v1/sql", content=b"a=1", headers={"Content-Type": "text/plain"})
+    assert "Content-Type: application/json" in form.json()["detail"]
+
+
 def test_every_operation_is_documented(services: Services, serve: Serve) -> None:
     """The OpenAPI document is served, and no operation of it lacks a summary or an answer's shape."""
     document = serve(create_app(services)).get("/openapi.json").json()

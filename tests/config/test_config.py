@@ -53,7 +53,11 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
         ("processors: [{limit: {max_attributes: 0}}]", r"^processors\.limit\.max_attributes: .*1.*got 0"),
         ("processors: [{limit: {}, redact: {}}]", r"^processors: .*one name"),
         ("port: [", "glasshouse.yaml"),
-        ("just text", ""),
+        ("storage: {dsn: 'clickhouse://u:pw@host:port/db'}", r"^storage\.dsn: the port is no number"),
+        ("storage: {dsn: 'clickhouse://u:p#w@host/db'}", r"^storage\.dsn: .*%23"),
+        ("port: 4317", r"grpc_port and port are both 4317"),
+        ("just text", "settings by name"),
+        ("- a list", "settings by name"),
         ("\x00", "glasshouse.yaml"),
     ],
 )
@@ -117,3 +121,22 @@ def test_every_setting_is_documented(name: str) -> None:
     text = (DOCS / "configuration.md").read_text()
     section, _, leaf = name.rpartition(".")
     assert f"`{name}`" in text or (f"`{section}." in text and f"`.{leaf}`" in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "storage: {dsn: 'postgres://u:s3cr3tpw@host/db'}",
+        "storage: {dsn: 's3cr3tpw@host'}",
+        "storage: 'clickhouse://u:s3cr3tpw@host/db'",
+        "storage: {dsn: 'clickhouse://u:s3cr3tpw#x@host:8123/db'}",
+        "storage: {dsn: 'clickhouse://u:x/s3cr3tpw@host:8123/db'}",
+        "storage: {dsn: 'clickhouse://host:8123/db?user=u&password=s3cr3tpw'}",
+        "auth_token: [s3cr3tpw]",
+    ],
+)
+def test_a_wrong_secret_is_not_repeated(text: str, tmp_path: Path) -> None:
+    """A mistake beside a password does not print the password."""
+    with pytest.raises(ConfigurationError) as refused:
+        load(_file(tmp_path, text), {})
+    assert "s3cr3tpw" not in str(refused.value)

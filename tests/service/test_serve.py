@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from collector_process import CollectorProcess, until
+
+Start = Callable[..., CollectorProcess]
 
 PROGRAM = Path(sys.executable).parent / "glasshouse"
 CASE = Path(__file__).parents[3] / "shared" / "data" / "trainticket"
@@ -37,12 +39,24 @@ TRACE = "5b8efff798038103d269b633813fc60c"
 
 
 @pytest.fixture
-def collector(tmp_path: Path) -> Iterator[CollectorProcess]:
-    """Return a running collector, ended after the test."""
-    process = CollectorProcess(tmp_path / "data")
-    yield process
-    if process.alive:
-        process.kill()
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Return what starts a collector on the test's data folder, ended after the test."""
+    started: list[CollectorProcess] = []
+
+    def begin(**env: str) -> CollectorProcess:
+        started.append(CollectorProcess(tmp_path / "data", env=env))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.alive:
+            process.kill()
+
+
+@pytest.fixture
+def collector(start: Start) -> CollectorProcess:
+    """Return a running collector."""
+    return start()
 
 
 def _send(collector: CollectorProcess) -> None:
@@ -77,13 +91,13 @@ def test_it_says_once_where_everything_is(collector: CollectorProcess) -> None:
         assert httpx.get(f"http://{at['api']}{path}").status_code == httpx.codes.OK
 
 
-def test_it_ends_cleanly_and_finds_everything_after_the_next_start(tmp_path: Path) -> None:
+def test_it_ends_cleanly_and_finds_everything_after_the_next_start(start: Start) -> None:
     """SIGTERM: exit code 0, and nothing accepted is lost on the way out."""
-    first = CollectorProcess(tmp_path / "data")
+    first = start()
     _send(first)
     assert first.stop() == 0, first.log()
     assert "Traceback" not in first.log()
-    second = CollectorProcess(tmp_path / "data")
+    second = start()
     until(lambda: _found(second), "the trace is found after a restart")
     assert second.stop() == 0
 
@@ -94,20 +108,18 @@ def test_what_is_kept_is_for_its_owner_alone(collector: CollectorProcess) -> Non
     assert collector.data_dir.stat().st_mode & 0o077 == 0
 
 
-def test_an_exporter_that_is_gone_is_named(tmp_path: Path) -> None:
+def test_an_exporter_that_is_gone_is_named(start: Start, tmp_path: Path) -> None:
     """What the journal goes on keeping for it, and how to let go of that, is said at each start."""
-    first = CollectorProcess(
-        tmp_path / "data", env={"GLASSHOUSE_EXPORTERS": '{"clickhouse": {}, "discard": {}}'}
-    )
+    first = start(GLASSHOUSE_EXPORTERS='{"clickhouse": {}, "discard": {}}')
     first.endpoints()
     assert first.stop() == 0
-    second = CollectorProcess(tmp_path / "data")
+    second = start()
     second.endpoints()
     cursor = tmp_path / "data" / "journal" / "discard.cursor"
     assert f"delete {cursor}" in second.log()
     assert second.stop() == 0
     cursor.unlink()
-    third = CollectorProcess(tmp_path / "data")
+    third = start()
     third.endpoints()
     assert third.log().count("not configured any more") == 1
     assert third.stop() == 0
@@ -147,27 +159,23 @@ def test_a_taken_port_is_named(collector: CollectorProcess, tmp_path: Path) -> N
     assert "Traceback" not in second.stderr
 
 
-def test_with_a_token_nobody_else_comes_in(tmp_path: Path) -> None:
+def test_with_a_token_nobody_else_comes_in(start: Start) -> None:
     """Senders and askers need it; health needs none."""
-    collector = CollectorProcess(tmp_path / "data", env={"GLASSHOUSE_AUTH_TOKEN": "s3cr3t"})
+    collector = start(GLASSHOUSE_AUTH_TOKEN="s3cr3t")
     at = collector.endpoints()
-    try:
-        url = f"http://{at['http']}/v1/traces"
-        assert httpx.post(url, json=SPAN).status_code == httpx.codes.UNAUTHORIZED
-        assert (
-            httpx.post(url, json=SPAN, headers={"Authorization": "Bearer s3cr3t"}).status_code
-            == httpx.codes.OK
-        )
-        sql = f"http://{at['api']}/api/v1/sql"
-        assert httpx.post(sql, json={"query": "SELECT 1"}).status_code == httpx.codes.UNAUTHORIZED
-        assert (
-            httpx.post(sql, json={"query": "SELECT 1"}, headers={"X-API-Key": "s3cr3t"}).status_code
-            == httpx.codes.OK
-        )
-        assert httpx.get(f"http://{at['api']}/health").status_code == httpx.codes.OK
-        assert "s3cr3t" not in collector.log()
-    finally:
-        collector.kill()
+    url = f"http://{at['http']}/v1/traces"
+    assert httpx.post(url, json=SPAN).status_code == httpx.codes.UNAUTHORIZED
+    assert (
+        httpx.post(url, json=SPAN, headers={"Authorization": "Bearer s3cr3t"}).status_code == httpx.codes.OK
+    )
+    sql = f"http://{at['api']}/api/v1/sql"
+    assert httpx.post(sql, json={"query": "SELECT 1"}).status_code == httpx.codes.UNAUTHORIZED
+    assert (
+        httpx.post(sql, json={"query": "SELECT 1"}, headers={"X-API-Key": "s3cr3t"}).status_code
+        == httpx.codes.OK
+    )
+    assert httpx.get(f"http://{at['api']}/health").status_code == httpx.codes.OK
+    assert "s3cr3t" not in collector.log()
 
 
 @pytest.mark.skipif(not CASE.exists(), reason="the Train Ticket data is not beside this checkout")

@@ -86,4 +86,12 @@ def _invalid_request(request: Request, error: Exception) -> JSONResponse:
 
 
 def _wrong_fields(errors: Sequence[Any]) -> list[str]:
-    return [f"{'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}" for wrong in errors]
+    return [_wrong_field(wrong) for wrong in errors]
+
+
+def _wrong_field(wrong: Any) -> str:
+    if wrong["type"] == "json_invalid":
+        return f"the body is no JSON: {wrong['ctx']['error']}"
+    if wrong["type"] == "model_attributes_type" and wrong["loc"] == ("body",):
+        return "the body should be a JSON object, sent with Content-Type: application/json"
+    return f"{'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}"

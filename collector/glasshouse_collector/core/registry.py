@@ -1,5 +1,6 @@
 """Finds components by entry point; the built-in ones register exactly as outsiders' do."""
 
+import re
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
@@ -9,6 +10,9 @@ from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import ConfigurationError
 
 Group = Literal["receivers", "processors", "exporters", "extensions"]
+
+_SECRET = re.compile(r"dsn|token|password|secret|key", re.IGNORECASE)
+"""Settings whose wrong value is not repeated in the message."""
 
 
 def available(group: Group) -> list[str]:
@@ -50,4 +54,9 @@ def _describe_one(error: dict[str, Any], where: str) -> str:
         return f"{field}: no such setting"
     if error["type"] == "missing":
         return f"{field}: a value is needed"
-    return f"{field}: {error['msg']} (got {error['input']!r})"
+    told = f"{field}: {error['msg'].removeprefix('Value error, ')}"
+    return told if _may_be_secret(field, error["input"]) else f"{told} (got {error['input']!r})"
+
+
+def _may_be_secret(field: str, given: object) -> bool:
+    return bool(_SECRET.search(field)) or "://" in str(given)

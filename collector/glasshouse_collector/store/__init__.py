@@ -2,7 +2,7 @@
 
 from glasshouse_collector.store.limits import QueryLimits
 from glasshouse_collector.store.readonly import QueryAnswer, QueryRefused, QueryTimedOut, QueryTooBig
-from glasshouse_collector.store.settings import StoreSettings
+from glasshouse_collector.store.settings import StoreSettings, locate
 from glasshouse_collector.store.store import Store
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "QueryTooBig",
     "Store",
     "StoreSettings",
+    "locate",
 ]

@@ -145,7 +145,15 @@ class ReadOnlyQueries:
 
         What is checked is then exactly what runs, whatever the quoting or the comments hid.
         """
-        answer = self._engine.query("SELECT formatQuerySingleLine({sql:String}) AS statement", {"sql": sql})
+        try:
+            answer = self._engine.query(
+                "SELECT formatQuerySingleLine({sql:String}) AS statement", {"sql": sql}
+            )
+        except EngineFailure as failure:
+            own_words = (
+                str(failure).partition(": In scope SELECT formatQuery")[0].partition(". Expected one of")[0]
+            )
+            raise EngineFailure(own_words, code=failure.code) from None
         return str(answer.table["statement"][0].as_py())
 
     def _check_names(self, statement: str) -> None:

@@ -13,6 +13,8 @@ _SHORTEST_RETENTION = timedelta(hours=1)
 _SCHEMES = {"clickhouse": False, "http": False, "clickhouses": True, "https": True}
 _FORMS = "chdb:///absolute/folder, clickhouse://user:password@host:8123/database or https://…"
 
+_HINT = f"write {_FORMS}, with # / ? @ : in a password as %23 %2F %3F %40 %3A"
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
@@ -75,10 +77,10 @@ def locate(dsn: str) -> Folder | Server:
     try:
         parts = urlsplit(dsn)
         port = parts.port
-    except ValueError as wrong:
-        raise StoreError(f"storage.dsn: {wrong}; write {_FORMS}") from None
-    if parts.query or parts.fragment:
-        raise StoreError(f"storage.dsn: nothing may follow the path; write {_FORMS}")
+    except ValueError:
+        raise StoreError(f"storage.dsn: the port is no number; {_HINT}") from None
+    if parts.query or parts.fragment or "@" in parts.path:
+        raise StoreError(f"storage.dsn: nothing may follow the database; {_HINT}")
     if scheme == "chdb":
         if parts.netloc or not parts.path.strip("/"):
             raise StoreError("storage.dsn: write chdb:///absolute/folder, with three slashes")
