@@ -12,6 +12,7 @@ pub mod number;
 mod plain;
 mod points;
 mod python;
+pub mod screen;
 mod traces;
 mod validate;
 pub mod wire;

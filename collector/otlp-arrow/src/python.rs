@@ -1,10 +1,12 @@
 //! The Python module.
 
+use crate::screen::Screen;
 use crate::wire::Error;
 use crate::{Kind, MOST_BYTES};
 use arrow_data::ArrayData;
 use arrow_data::ffi::FFI_ArrowArray;
 use arrow_schema::ffi::FFI_ArrowSchema;
+use pyo3::buffer::{Element, PyBuffer};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -113,11 +115,43 @@ fn decode<'py>(
     Ok(signals)
 }
 
+/// Finds the texts of an array that deserve a closer look.
+#[pyclass(frozen, module = "glasshouse_otlp_arrow", name = "Screen")]
+struct PyScreen {
+    screen: Screen,
+}
+
+#[pymethods]
+impl PyScreen {
+    #[new]
+    fn new(patterns: Vec<String>, run_of: &[u8], shortest_run: usize) -> PyResult<Self> {
+        let screen = Screen::new(&patterns, run_of, shortest_run)
+            .map_err(|wrong| PyValueError::new_err(wrong.to_string()))?;
+        Ok(Self { screen })
+    }
+
+    /// Return the numbers of the texts that may match, ascending.
+    fn suspects(&self, py: Python<'_>, offsets: PyBuffer<i32>, texts: PyBuffer<u8>) -> PyResult<Vec<u32>> {
+        let (offsets, texts) = (contiguous(&offsets)?, contiguous(&texts)?);
+        detached(py, || self.screen.suspects(offsets, texts))
+    }
+}
+
+fn contiguous<T: Element>(buffer: &PyBuffer<T>) -> PyResult<&[T]> {
+    if !buffer.is_c_contiguous() {
+        return Err(PyValueError::new_err("a contiguous buffer is expected"));
+    }
+    // SAFETY: the buffer is contiguous, of that many items, and held for as long as the slice; its bytes are an
+    // Arrow array's, which nobody writes to.
+    Ok(unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.item_count()) })
+}
+
 #[pymodule]
 fn glasshouse_otlp_arrow(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("DecodeError", module.py().get_type::<DecodeError>())?;
     module.add("MOST_BYTES", MOST_BYTES)?;
     module.add_class::<RecordBatch>()?;
+    module.add_class::<PyScreen>()?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(decode, module)?)
 }

@@ -1,7 +1,7 @@
 """Hides secrets: by the attribute's key, and by what a value looks like."""
 
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,9 @@ from glasshouse_collector.core.batch import Batch
 from glasshouse_collector.core.components import ComponentConfig, Services
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.pipeline.columns import change_texts, change_values, on_distinct
+from glasshouse_collector.pipeline.processors.screening import Indices, best_screen
 
 REDACTED = "[redacted]"
-_SCREENED_TOGETHER = 1024
-"""Values looked at as one text before any is looked at alone: most batches hold no secret at all."""
 
 NAMES_OF_SECRETS = (
     r"(?i)(^|[._\-])(password|passwd|pwd|secret|client_secret|api_?key|apikey|x-api-key|access_?key|private_?key"
@@ -23,29 +22,54 @@ NAMES_OF_SECRETS = (
     r"|proxy-authorization|cookie|set-cookie|credentials?)([._\-]\d+)?$"
 )
 
-RULES: dict[str, tuple[str, str]] = {
-    "private_key": (
+
+class Rule(NamedTuple):
+    """What is hidden: an RE2 pattern and what takes its place; `hints` are cheaper to search for.
+
+    Every match of the pattern holds a match of a hint. Hints look at no word's end, and mean the same
+    in RE2 and in Rust's `regex`.
+    """
+
+    pattern: str
+    replacement: str
+    hints: tuple[str, ...]
+
+
+RULES = {
+    "private_key": Rule(
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(-----END [A-Z ]*PRIVATE KEY-----)?",
         REDACTED,
+        ("-----BEGIN [A-Z ]*PRIVATE KEY-----",),
     ),
-    "jwt": (r"eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*", REDACTED),
-    "authorization": (r"(?i)\b(bearer|basic) +[A-Za-z0-9._~+/\-]{12,}=*", rf"\1 {REDACTED}"),
-    "cloud_key": (
+    "jwt": Rule(
+        r"eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*",
+        REDACTED,
+        (r"eyJ[A-Za-z0-9_\-]{8,}\.eyJ",),
+    ),
+    "authorization": Rule(
+        r"(?i)\b(bearer|basic) +[A-Za-z0-9._~+/\-]{12,}=*", rf"\1 {REDACTED}", ("(?i)(bearer|basic) ",)
+    ),
+    "cloud_key": Rule(
         r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bsk-[A-Za-z0-9_\-]{20,}|\bxox[abprs]-[A-Za-z0-9\-]{10,}",
         REDACTED,
+        (
+            r"(AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36}|sk-[A-Za-z0-9_\-]{20}|xox[abprs]-[A-Za-z0-9\-]{10}",
+        ),
     ),
-    "assignment": (
+    "assignment": Rule(
         r"""(?i)\b(password|passwd|pwd|secret|api_?key|access_token|refresh_token|token)(["']?\s*[=:]\s*["']?)[^\s"'&,;}\[][^\s"'&,;}]*""",
         rf"\1\2{REDACTED}",
+        ("(?i)(passw|pwd|secret)", "(?i)(api_?key|token)"),
     ),
-    "url_credentials": (r"(://[^/\s:@]+):[^/\s@]+@", rf"\1:{REDACTED}@"),
+    "url_credentials": Rule(r"(://[^/\s:@]+):[^/\s@]+@", rf"\1:{REDACTED}@", ("://[^/:@]+:[^/@]+@",)),
 }
-"""Always on: name, RE2 pattern, replacement."""
+"""Always on, by name."""
 
 _CARD = (
     r"\b(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|3[47]\d{2}|6(?:011|5\d{2}))[ \-]?\d{4}[ \-]?\d{4}[ \-]?\d{1,7}\b"
 )
-_EMAIL = (r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}", REDACTED)
+_EMAIL = Rule(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}", REDACTED, (r"@[A-Za-z0-9.\-]+\.",))
+_CARD_CHARACTERS, _SHORTEST_CARD = b"0123456789 -", 13
 _LUHN_TOP = 9
 
 
@@ -85,19 +109,23 @@ class RedactProcessor:
         self._redacted = services.get(Metrics).redacted_values
         self._keys = "|".join(f"(?:{key})" for key in self._key_patterns())
         self._rules = self._value_rules()
-        screens = [pattern for pattern, _ in self._rules.values()] + ([_CARD] if config.cards else [])
-        self._screen = "|".join(f"(?:{pattern})" for pattern in screens)
-        # Joined values have no ends of their own, so the joint screen looks for no word's ends either.
-        self._joint_screen = "" if config.patterns else self._screen.replace(r"\b", "")
+        exact = [rule.pattern for rule in self._rules.values()] + ([_CARD] if config.cards else [])
+        self._exact = "|".join(f"(?:{pattern})" for pattern in exact)
+        # What a user's own pattern holds is not known, so with one every value is looked at closely.
+        hints = [hint for rule in self._rules.values() for hint in rule.hints]
+        run = _SHORTEST_CARD if config.cards else 0
+        self._screen = None if config.patterns else best_screen(hints, _CARD_CHARACTERS, run)
 
     def _key_patterns(self) -> tuple[str, ...]:
         return ((NAMES_OF_SECRETS,) if self._config.secrets else ()) + self._config.keys
 
-    def _value_rules(self) -> dict[str, tuple[str, str]]:
+    def _value_rules(self) -> dict[str, Rule]:
         rules = dict(RULES) if self._config.secrets else {}
         if self._config.emails:
             rules["email"] = _EMAIL
-        return rules | {f"pattern_{i}": (own, REDACTED) for i, own in enumerate(self._config.patterns)}
+        return rules | {
+            f"pattern_{i}": Rule(own, REDACTED, ()) for i, own in enumerate(self._config.patterns)
+        }
 
     def process(self, batch: Batch) -> Batch:
         """Return the batch without the secrets."""
@@ -128,7 +156,7 @@ class RedactProcessor:
         return replaced.dictionary_encode() if pa.types.is_dictionary(values.type) else replaced
 
     def _by_value(self, signal: str, values: Any) -> Any:
-        return on_distinct(values, lambda texts: self._replaced(signal, texts)) if self._screen else values
+        return on_distinct(values, lambda texts: self._replaced(signal, texts)) if self._exact else values
 
     def _replaced(self, signal: str, texts: Any) -> Any:
         suspects = self._suspects(texts)
@@ -136,9 +164,9 @@ class RedactProcessor:
             return texts
         found = texts.take(pa.array(suspects))
         replaced = found
-        for rule, (pattern, replacement) in self._rules.items():
-            after = pc.replace_substring_regex(replaced, pattern, replacement)
-            self._count(signal, rule, replaced, after)
+        for name, rule in self._rules.items():
+            after = pc.replace_substring_regex(replaced, rule.pattern, rule.replacement)
+            self._count(signal, name, replaced, after)
             replaced = after
         if self._config.cards:
             after = pa.array(
@@ -157,30 +185,17 @@ class RedactProcessor:
         if changed:
             self._redacted.labels(signal, rule).inc(changed)
 
-    def _suspects(self, texts: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Return the indices of the values that some rule may match."""
-        starts = np.arange(0, len(texts), _SCREENED_TOGETHER)
-        if self._joint_screen:
-            hits = pc.match_substring_regex(_joined(texts, starts), self._joint_screen)
-            starts = starts[np.asarray(hits)]
-        indices = [
-            start + np.flatnonzero(
-                np.asarray(pc.match_substring_regex(texts.slice(start, _SCREENED_TOGETHER), self._screen))
-            )
-            for start in starts
-        ]  # fmt: skip
-        return np.concatenate(indices) if indices else np.empty(0, dtype=np.int64)
-
-
-def _joined(texts: Any, starts: np.ndarray[Any, Any]) -> Any:
-    """View consecutive values as longer texts, without copying: the same bytes, fewer offsets.
-
-    Binary, as Arrow need not check the longer texts' encoding again.
-    """
-    _validity, offsets_buffer, bytes_buffer = texts.buffers()
-    offsets = np.frombuffer(offsets_buffer, dtype=np.int32, count=len(texts) + 1, offset=4 * texts.offset)
-    joined = np.append(offsets[starts], offsets[-1]).astype(np.int32)
-    return pa.Array.from_buffers(pa.binary(), len(starts), [None, pa.py_buffer(joined), bytes_buffer])
+    def _suspects(self, texts: Any) -> Indices:
+        """Return the indices of the values that some rule matches."""
+        if self._screen is None:
+            return np.flatnonzero(np.asarray(pc.match_substring_regex(texts, self._exact)))
+        found = self._screen.suspects(texts)
+        if not len(found):
+            return found
+        closer: Indices = np.flatnonzero(
+            np.asarray(pc.match_substring_regex(texts.take(pa.array(found)), self._exact))
+        )
+        return found.take(closer)
 
 
 _CARD_NUMBER = re.compile(_CARD)
