@@ -15,46 +15,22 @@ RULES_OF_ALL = [*RULES.values(), _EMAIL]
 HINTS = [hint for rule in RULES_OF_ALL for hint in rule.hints]
 PATTERNS = [rule.pattern for rule in RULES_OF_ALL]
 
-_PIECES = st.sampled_from(
-    [
-        "password",
-        "PassWD",
-        "pwd",
-        "secret",
-        "api_key",
-        "APIKEY",
-        "access_token",
-        "=",
-        ": ",
-        '"',
-        "'",
-        " ",
-        "\t",
+_SECRETS = (
+    *(
         "Bearer ",
         "basic  ",
         "dXNlcjpwYXNzd29yZA==",
         "eyJhbGciOiJIUzI1NiJ9",
-        ".",
         "AKIAIOSFODNN7EXAMPLE",
         "sk-",
-        "-----BEGIN RSA PRIVATE KEY-----",
-        "MIIE",
-        "-----END RSA PRIVATE KEY-----",
-        "://",
-        "user:pass@",
-        "host",
-        "4111 1111 1111 1111",
-        "4111-1111-1111-1111",
-        "5500000000000004",
-        "a@example.com",
         "ghp_",
-        "x" * 36,
-        "\n",
-        "paſword=x",
-        "toKen: y",
-        "\xa0",
-        "é",
-    ]
+    ),
+    *("-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "user:pass@", "a@example.com"),
+    *("4111-1111-1111-1111", "4111 1111 1111 1111", "5500000000000004", "\u017fecret=x", "to\u212aen: y"),
+    *("password", "PassWD", "pwd", "secret", "api_key", "APIKEY", "access_token"),
+)
+_PIECES = st.sampled_from(
+    (*_SECRETS, "=", ": ", '"', "'", ".", "://", "host", " ", "\t", "\n", "\u00a0", "x" * 36)
 )
 TEXTS = st.lists(st.lists(st.one_of(_PIECES, st.text(max_size=4)), max_size=6).map("".join), max_size=40)
 
