@@ -279,7 +279,7 @@ def test_only_a_key_opens_it(services: Services, store: Store, serve: Serve) -> 
 @pytest.mark.parametrize(
     ("content", "content_type", "told"),
     [
-        (b"{", "application/json", "JSON decode error"),
+        (b"{", "application/json", "the body is no JSON"),
         (b'{"sql": "SELECT 1"}', "application/json", "query"),
         (b'{"query": ""}', "application/json", "query"),
         (b'{"query": 1}', "application/json", "query"),

@@ -1,6 +1,7 @@
 """Reads one trace from the store."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -68,17 +69,23 @@ def read_trace(store: Store, trace_id: str, limits: QueryLimits, most: int = MOS
     gives the trace; log records, which may lie outside it, by their own index.
     """
     asked: dict[str, str | int] = {"trace_id": trace_id, "most": most + 1}
-    [extent] = store.query_arrow(_EXTENT, {"trace_id": trace_id}, limits=limits).to_pylist()
-    spans: list[TraceSpan] = []
-    if extent["found"]:
-        between = {"first": extent["first"], "last": extent["last"]}
-        table = store.query_arrow(_SPANS, asked | between, limits=limits)
-        spans = [_span(row) for row in _rows(table, _SPAN_COLUMNS)]
-    logs = [_log(row) for row in _rows(store.query_arrow(_LOGS, asked, limits=limits), _LOG_COLUMNS)]
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        log_records = beside.submit(store.query_arrow, _LOGS, asked, limits=limits)
+        spans = _read_spans(store, asked, limits)
+        logs = [_log(row) for row in _rows(log_records.result(), _LOG_COLUMNS)]
     if not spans and not logs:
         return None
     truncated = len(spans) > most or len(logs) > most
     return Trace(trace_id=trace_id, spans=spans[:most], logs=logs[:most], truncated=truncated)
+
+
+def _read_spans(store: Store, asked: Mapping[str, str | int], limits: QueryLimits) -> list[TraceSpan]:
+    [extent] = store.query_arrow(_EXTENT, asked, limits=limits).to_pylist()
+    if not extent["found"]:
+        return []
+    between = {"first": extent["first"], "last": extent["last"]}
+    table = store.query_arrow(_SPANS, {**asked, **between}, limits=limits)
+    return [_span(row) for row in _rows(table, _SPAN_COLUMNS)]
 
 
 def rfc3339(unix_nano: int) -> str:
