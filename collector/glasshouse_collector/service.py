@@ -219,7 +219,7 @@ class Collector:
             port = getattr(receiver, "bound_port", None)
             if port is not None:
                 self.endpoints[name.removeprefix("otlp_")] = _address(self._settings.host, port)
-            self.status.set(name, ready=True)
+            self.status.set(name, ready=True, detail=getattr(receiver, "note", ""))
 
     def _build(self, wanted: str) -> Sequence[tuple[str, Any]]:
         return [

@@ -126,6 +126,12 @@ class Metrics:
             ("codec",),
             registry=registry,
         )
+        self.grpc_server_info = Gauge(
+            "glasshouse_grpc_server_info",
+            "Which server takes OTLP over gRPC: native, or grpcio (slower)",
+            ("server",),
+            registry=registry,
+        )
         self.api_requests = Counter(
             "glasshouse_api_requests",
             "Requests the API answered",

@@ -1,0 +1,161 @@
+"""OTLP over gRPC through the native server, from the distribution `glasshouse-otlp-grpc`.
+
+HTTP/2, framing, limits and decompression are its own thread's business, without the interpreter's
+lock. Here requests arrive many at a time, and so do their answers leave: what a request costs in
+Python is the door, and a task.
+"""
+
+import asyncio
+import resource
+from typing import ClassVar, Literal
+
+import glasshouse_otlp_grpc
+from glasshouse_collector.core.batch import RequestKind
+from glasshouse_collector.receivers.answers import shorten, status_protobuf, success_protobuf
+from glasshouse_collector.receivers.grpc_serving import (
+    EXPORTS,
+    HEALTH_CHECK,
+    SERVING,
+    TRANSPORT,
+    Desk,
+    OtlpGrpcConfig,
+)
+from glasshouse_collector.receivers.listening import cannot_listen, listen
+from glasshouse_collector.receivers.refusals import refusal_of
+
+_BACKLOG = 1024
+_TAKEN_AT_ONCE = 256
+"""Requests taken before the loop does anything else."""
+_MOST_CONNECTIONS = 10_000
+
+_METHODS: dict[str, RequestKind | None] = {**EXPORTS, HEALTH_CHECK: None}
+
+
+class NativeServer:
+    """Serves through the native extension, which lets other threads run meanwhile."""
+
+    name: ClassVar[Literal["native", "grpcio"]] = "native"
+
+    def __init__(self, config: OtlpGrpcConfig, desk: Desk) -> None:
+        self._config = config
+        self._accept = desk.door.accept
+        self._project_of = desk.authenticator.project_of
+        self._refused = desk.refused
+        self._server: glasshouse_otlp_grpc.Server[RequestKind | None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._exporting: dict[int, asyncio.Task[None]] = {}
+        self._succeeded: list[int] = []
+
+    async def start(self) -> int:
+        """Listen, and return the port. Raises `ConfigurationError` where the address cannot be had."""
+        config = self._config
+        listeners, port = _listeners(config.host, config.port)
+        server = glasshouse_otlp_grpc.Server(
+            listeners,
+            _METHODS,
+            max_message_bytes=config.max_request_bytes,
+            max_unfinished_bytes=config.max_unfinished_bytes,
+            body_seconds=config.body_seconds,
+            max_connections=_connections_at_most(),
+        )
+        loop = asyncio.get_running_loop()
+        loop.add_reader(server.fileno(), self._take, server, loop)
+        self._server, self._loop = server, loop
+        return port
+
+    async def stop(self) -> None:
+        """Accept no more, finish what was accepted within `shutdown_seconds`. Safe repeatedly."""
+        if self._server is None or self._loop is None:
+            return
+        await asyncio.to_thread(self._server.stop, self._config.shutdown_seconds)
+        self._loop.remove_reader(self._server.fileno())
+        self._count_refused(self._server)
+
+    def _take(
+        self,
+        server: "glasshouse_otlp_grpc.Server[RequestKind | None]",
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """Begin what waits; who sends the same metadata in one go is looked at once."""
+        looked_at: dict[str, str] | None = None
+        project: str | Exception = ""
+        for token, kind, metadata, payload in server.take(_TAKEN_AT_ONCE):
+            if kind is None:
+                server.answer(token, SERVING)
+                continue
+            if metadata is not looked_at:
+                looked_at, project = metadata, self._look_at(metadata)
+            if isinstance(project, Exception):
+                self._refuse(token, project, server)
+            else:
+                export = self._export(token, kind, payload, project, server)
+                self._exporting[token] = loop.create_task(export)
+        self._count_refused(server)
+
+    def _look_at(self, metadata: dict[str, str]) -> str | Exception:
+        """Return the sender's project, or why there is none."""
+        try:
+            return self._project_of(metadata)
+        except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
+            return fault
+
+    async def _export(
+        self,
+        token: int,
+        kind: RequestKind,
+        payload: bytes,
+        project: str,
+        server: "glasshouse_otlp_grpc.Server[RequestKind | None]",
+    ) -> None:
+        try:
+            accepted = await self._accept(kind, payload, project, transport=TRANSPORT)
+        except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
+            self._refuse(token, fault, server)
+        else:
+            if accepted.message or accepted.rejected:
+                server.answer(token, success_protobuf(accepted))
+            else:
+                self._succeed(token, server)
+        finally:
+            del self._exporting[token]
+
+    def _succeed(self, token: int, server: "glasshouse_otlp_grpc.Server[RequestKind | None]") -> None:
+        """Answer OK, with all that are kept in the same turn of the loop."""
+        if not self._succeeded and self._loop is not None:
+            self._loop.call_soon(self._send_succeeded, server)
+        self._succeeded.append(token)
+
+    def _send_succeeded(self, server: "glasshouse_otlp_grpc.Server[RequestKind | None]") -> None:
+        tokens, self._succeeded = self._succeeded, []
+        server.succeed(tokens)
+
+    def _refuse(
+        self, token: int, fault: Exception, server: "glasshouse_otlp_grpc.Server[RequestKind | None]"
+    ) -> None:
+        refusal = refusal_of(fault)
+        self._refused.labels(TRANSPORT, refusal.reason).inc()
+        server.refuse(token, refusal.code.value[0], shorten(refusal.message), status_protobuf(refusal))
+
+    def _count_refused(self, server: "glasshouse_otlp_grpc.Server[RequestKind | None]") -> None:
+        for reason, count in server.refused().items():
+            self._refused.labels(TRANSPORT, reason).inc(count)
+
+
+def _listeners(host: str, port: int) -> tuple[list[int], int]:
+    """Return listening sockets for every address of `host`, and their port."""
+    sockets = listen(TRANSPORT, host, port)
+    try:
+        bound_port: int = sockets[0].getsockname()[1]
+        for each in sockets:
+            each.listen(_BACKLOG)
+    except OSError as reason:  # another program bound the port in the same moment
+        for each in sockets:
+            each.close()
+        raise cannot_listen(TRANSPORT, host, port, reason) from None
+    return [each.detach() for each in sockets], bound_port
+
+
+def _connections_at_most() -> int:
+    """Return how many connections may be open, so that files can still be opened."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(_MOST_CONNECTIONS, max(16, soft // 2))

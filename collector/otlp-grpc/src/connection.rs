@@ -1,0 +1,76 @@
+//! One connection: HTTP/2 by prior knowledge, within limits.
+
+use crate::metadata::LastSeen;
+use crate::refusal::Reason;
+use crate::request::Begun;
+use crate::server::Shared;
+use bytes::Bytes;
+use h2::server::{Builder, Connection};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+const PREFACE_TIME: Duration = Duration::from_secs(20);
+const CONCURRENT_STREAMS: u32 = 1024;
+const HEADERS_BYTES: u32 = 64 << 10; // of one request
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Streams that a sender may open and reset before they are looked at.
+const RESET_UNSEEN: usize = 64;
+const RESET_REMEMBERED: usize = 64;
+const RESET_REMEMBERED_TIME: Duration = Duration::from_secs(1);
+
+/// Serve until either side has enough, or a stop has let it finish. TLS would wrap `stream`.
+pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: T,
+    shared: Arc<Shared>,
+    stopping: watch::Receiver<bool>,
+) {
+    match timeout(PREFACE_TIME, builder().handshake(stream)).await {
+        Ok(Ok(connection)) => serve_requests(connection, shared, stopping).await,
+        Ok(Err(error)) if error.is_io() => {} // closed by whoever only looked whether the port is open
+        Ok(Err(_)) => shared.exchange.count(Reason::NoHttp),
+        Err(_) => shared.exchange.count(Reason::Slow),
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(CONCURRENT_STREAMS)
+        .max_header_list_size(HEADERS_BYTES)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_pending_accept_reset_streams(RESET_UNSEEN)
+        .max_concurrent_reset_streams(RESET_REMEMBERED)
+        .reset_stream_duration(RESET_REMEMBERED_TIME);
+    builder
+}
+
+async fn serve_requests<T: AsyncRead + AsyncWrite + Unpin>(
+    mut connection: Connection<T, Bytes>,
+    shared: Arc<Shared>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut last_seen = LastSeen::default();
+    let mut told = false;
+    loop {
+        tokio::select! {
+            biased;
+            accepted = connection.accept() => match accepted {
+                Some(Ok((request, to))) => {
+                    if let Some(begun) = Begun::admit(request, to, &mut last_seen, &shared) {
+                        tokio::spawn(begun.receive(Arc::clone(&shared)));
+                    }
+                }
+                Some(Err(_)) | None => return,
+            },
+            _ = stopping.wait_for(|stopping| *stopping), if !told => {
+                connection.graceful_shutdown();
+                told = true;
+            }
+        }
+    }
+}
