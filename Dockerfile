@@ -6,6 +6,8 @@ COPY requirements.lock .
 RUN pip install --break-system-packages --no-cache-dir "$(grep ^maturin requirements.lock)"
 COPY collector/otlp-arrow collector/otlp-arrow
 RUN maturin build --release --locked --manifest-path collector/otlp-arrow/Cargo.toml --out /wheels
+COPY collector/otlp-grpc collector/otlp-grpc
+RUN maturin build --release --locked --manifest-path collector/otlp-grpc/Cargo.toml --out /wheels
 
 FROM python:3.13-slim-bookworm
 WORKDIR /src

@@ -5,14 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .make
 CARGO := $(shell command -v cargo 2>/dev/null)
+CRATES := otlp-arrow otlp-grpc
 # A toolchain that comes later is noticed.
-DECODER := $(if $(CARGO),native,fallback)
-CRATE := collector/otlp-arrow
-CRATE_SOURCES := $(wildcard $(CRATE)/Cargo.* $(CRATE)/pyproject.toml $(CRATE)/*.pyi) $(shell find $(CRATE)/src -name '*.rs' 2>/dev/null)
+NATIVE := $(if $(CARGO),$(CRATES),fallback)
+sources = $(wildcard $(addprefix collector/$1/,Cargo.* pyproject.toml *.pyi)) $(shell find collector/$1/src -name '*.rs' 2>/dev/null)
 
 .PHONY: setup serve test test-languages chaos bench check format fuzz lock clean
 
-setup: $(STAMPS)/python $(STAMPS)/$(DECODER)
+setup: $(STAMPS)/python $(NATIVE:%=$(STAMPS)/%)
 
 $(STAMPS)/python: pyproject.toml requirements.lock
 	@mkdir -p $(STAMPS)
@@ -22,16 +22,17 @@ $(STAMPS)/python: pyproject.toml requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(STAMPS)/native: $(STAMPS)/python $(CRATE_SOURCES)
-	@echo "building the native decoder"
-	@rm -rf $(STAMPS)/wheels
-	@$(BIN)/maturin build --quiet --release --locked --manifest-path $(CRATE)/Cargo.toml --interpreter $(BIN)/python --out $(STAMPS)/wheels
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(STAMPS)/wheels/*.whl
+$(foreach crate,$(CRATES),$(eval $(STAMPS)/$(crate): $(call sources,$(crate))))
+$(CRATES:%=$(STAMPS)/%): $(STAMPS)/%: $(STAMPS)/python
+	@echo "building $*"
+	@rm -rf $(STAMPS)/wheels/$*
+	@$(BIN)/maturin build --quiet --release --locked --manifest-path collector/$*/Cargo.toml --interpreter $(BIN)/python --out $(STAMPS)/wheels/$*
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(STAMPS)/wheels/$*/*.whl
 	@touch $@
 
-# Without a Rust toolchain the pure-Python decoder serves, and says so at start.
+# Without a Rust toolchain pure Python decodes and grpcio listens, as the collector says at start.
 $(STAMPS)/fallback: $(STAMPS)/python
-	@echo "no Rust toolchain: the collector will use its slower decoder in Python"
+	@echo "no Rust toolchain: the collector will use its slower decoder and gRPC server"
 	@touch $@
 
 serve: setup
@@ -70,7 +71,7 @@ lock:
 	$(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --extra collector --extra dev --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf .venv $(STAMPS) $(CRATE)/target tests/languages/*/target tests/languages/node/node_modules
+	rm -rf .venv $(STAMPS) $(CRATES:%=collector/%/target) tests/languages/*/target tests/languages/node/node_modules
 
 # The collector beside its peer, in turns. BENCH=--quick takes a look; BENCH="queries disk" measures some.
 bench: setup $(STAMPS)/bench
