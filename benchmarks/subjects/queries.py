@@ -42,9 +42,9 @@ INSERT INTO otel_traces (Timestamp, TraceId, SpanId, ParentSpanId, SpanName, Spa
     ResourceAttributes, ScopeName, ScopeVersion, SpanAttributes, Duration, StatusCode,
     Project, BatchId, BatchRow)
 WITH sipHash64(number) AS hash, intDiv(number, {SPANS_A_TRACE}) AS trace,
-    number % {SPANS_A_TRACE} AS place, {_SHARED}
+    number % {SPANS_A_TRACE} AS place, intDiv({_DAY_NS}, intDiv(ROWS, {SPANS_A_TRACE})) AS pace, {_SHARED}
 SELECT
-    fromUnixTimestamp64Nano(BEGIN + toInt64(trace * {_DAY_NS} / (ROWS / {SPANS_A_TRACE})) + place * 1000000),
+    fromUnixTimestamp64Nano(BEGIN + trace * pace + place * 1000000),
     lower(hex(MD5(toString(trace)))), lower(hex(hash)), place = 0 ? '' : lower(hex(sipHash64(number - 1))),
     concat(['GET','GET','POST','PUT'][hash % 4 + 1], ' /api/',
         ['cart','orders','products','users'][hash % 4 + 1]),
@@ -69,7 +69,7 @@ WITH sipHash64(number) AS hash, {_SYLLABLES} AS syllables, {_SHARED},
     arrayMap(word -> concat(syllables[word % 20 + 1], syllables[intDiv(word, 20) % 20 + 1],
         syllables[intDiv(word, 400) + 1]), words) AS spelled
 SELECT
-    fromUnixTimestamp64Nano(BEGIN + toInt64(number * {_DAY_NS} / ROWS)),
+    fromUnixTimestamp64Nano(BEGIN + number * intDiv({_DAY_NS}, ROWS)),
     lower(hex(MD5(toString(intDiv(number, {SPANS_A_TRACE}))))), lower(hex(hash)), 1,
     ['INFO','INFO','WARN','ERROR'][hash % 4 + 1], [9,9,13,17][hash % 4 + 1], service, resource,
     concat(arrayStringConcat(spelled, ' '), ' for order ', toString(hash % 100000000)), 'shop.orders',

@@ -22,27 +22,6 @@ from glasshouse_collector.store import QueryLimits, Store
 MOST_RECORDS: Final = 10_000
 """Spans, and log records, of one answer; a trace with more is told as truncated."""
 
-_EXTENT: Final = """
-SELECT count() AS found, toUnixTimestamp64Nano(min(Start)) AS first, toUnixTimestamp64Nano(max(End)) AS last
-FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String}
-"""
-_SPANS: Final = """
-SELECT *, toUnixTimestamp64Nano(Timestamp) AS Nanos,
-       arrayMap(t -> toUnixTimestamp64Nano(t), `Events.Timestamp`) AS EventNanos
-FROM otel_traces
-WHERE TraceId = {trace_id:String}
-  AND Timestamp >= fromUnixTimestamp64Nano({first:Int64})
-  AND Timestamp <= fromUnixTimestamp64Nano({last:Int64})
-ORDER BY Timestamp, Duration DESC, SpanId
-LIMIT {most:UInt64}
-"""
-_LOGS: Final = """
-SELECT *, toUnixTimestamp64Nano(Timestamp) AS Nanos
-FROM otel_logs WHERE TraceId = {trace_id:String}
-ORDER BY Timestamp, BatchId, BatchRow
-LIMIT {most:UInt64}
-"""
-
 _ATTRIBUTES: Final = "Map(String, String)"
 _SPAN_COLUMNS: Final = {
     **dict.fromkeys(("Project", "SpanId", "ParentSpanId", "TraceState", "SpanName", "SpanKind"), "String"),
@@ -60,6 +39,37 @@ _LOG_COLUMNS: Final = {
     **dict.fromkeys(("TraceFlags", "SeverityNumber"), "UInt8"),
     "Nanos": "Int64",
 }
+
+_COMPUTED: Final = {
+    "Nanos": "toUnixTimestamp64Nano(Timestamp)",
+    "EventNanos": "arrayMap(t -> toUnixTimestamp64Nano(t), `Events.Timestamp`)",
+}
+
+
+def _listed(columns: Mapping[str, str]) -> str:
+    """Return the columns as a SELECT names them: all at once would read more, each for half a millisecond."""
+    return ", ".join(f"{_COMPUTED[name]} AS {name}" if name in _COMPUTED else f"`{name}`" for name in columns)
+
+
+_EXTENT: Final = """
+SELECT count() AS found, toUnixTimestamp64Nano(min(Start)) AS first, toUnixTimestamp64Nano(max(End)) AS last
+FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String}
+"""
+_SPANS: Final = f"""
+SELECT {_listed(_SPAN_COLUMNS)}
+FROM otel_traces
+WHERE TraceId = {{trace_id:String}}
+  AND Timestamp >= fromUnixTimestamp64Nano({{first:Int64}})
+  AND Timestamp <= fromUnixTimestamp64Nano({{last:Int64}})
+ORDER BY Timestamp, Duration DESC, SpanId
+LIMIT {{most:UInt64}}
+"""  # noqa: S608  (our own column names; values are parameters)
+_LOGS: Final = f"""
+SELECT {_listed(_LOG_COLUMNS)}
+FROM otel_logs WHERE TraceId = {{trace_id:String}}
+ORDER BY Timestamp, BatchRow
+LIMIT {{most:UInt64}}
+"""  # noqa: S608  (our own column names; values are parameters)
 
 
 def read_trace(store: Store, trace_id: str, limits: QueryLimits, most: int = MOST_RECORDS) -> Trace | None:

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS $database.otel_logs$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(Timestamp, 'UTC')
 ORDER BY (Project, toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
-SETTINGS $merge_tree_settings;
+SETTINGS index_granularity = 2048, $merge_tree_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.otel_logs $on_cluster AS $database.otel_logs$local
