@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Unpack
@@ -24,6 +26,7 @@ class _Configured:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.undos: list[tuple[str, Undo]] = []
+        self.stop_watching: Undo = lambda: None
 
 
 _lock = threading.RLock()
@@ -50,7 +53,7 @@ def flush(timeout: float = 10.0) -> bool:
 
     What could not be sent in time stays where it was, to be sent later.
     """
-    if _configured is None:
+    if _configured is None or _configured.settings.disabled:
         return True
     deadline = time.monotonic() + timeout
     results: list[bool] = []
@@ -74,8 +77,14 @@ def shutdown(timeout: float | None = None) -> None:
         return
     seconds = configured.settings.shutdown_seconds if timeout is None else timeout
     deadline = time.monotonic() + seconds
-    for doing, undo in reversed(configured.undos):
-        bounded(doing, undo, max(0.0, deadline - time.monotonic()))
+    configured.stop_watching()
+    with ExitStack() as undoing:  # in reverse, each of them, whatever another raises
+        for doing, undo in configured.undos:
+            undoing.callback(_undo_until, deadline, doing, undo)
+
+
+def _undo_until(deadline: float, doing: str, undo: Undo) -> None:
+    bounded(doing, undo, max(0.0, deadline - time.monotonic()))
 
 
 def instruments() -> bool:
@@ -87,37 +96,60 @@ def _start(settings: Settings, auto_version: str | None) -> None:
     global _configured  # noqa: PLW0603 - there is one configuration in a process
     with _lock:
         if _configured is not None:
-            if settings != _configured.settings:
-                log.warning("telemetry is configured already: this configure() changes nothing")
+            _say_what_stays(settings, _configured.settings)
             return
-        configured = _Configured(settings)
+        _configured = configured = _Configured(settings)
         try:
             _install(configured, auto_version)
         except SettingsError:
-            for _, undo in reversed(configured.undos):
-                undo()
+            shutdown()
             raise
-        _configured = configured
+        # Last, so that at exit it comes before what the SDK has registered there.
+        configured.stop_watching = process_end.install(shutdown)
+
+
+def _say_what_stays(asked: Settings, active: Settings) -> None:
+    differing = [
+        each.name for each in fields(Settings) if getattr(asked, each.name) != getattr(active, each.name)
+    ]
+    if differing:
+        log.warning(
+            "telemetry is configured already, so configure() does not change %s. Under `glasshouse run`, give "
+            "settings to it or by variables",
+            ", ".join(differing),
+        )
+
+
+@contextmanager
+def _apart(doing: str) -> Iterator[None]:
+    # A part that fails is left out, and logged. Only a wrong setting is for the caller to mend.
+    wrong: SettingsError | None = None
+    with contained(doing):
+        try:
+            yield
+        except SettingsError as mistake:
+            wrong = mistake
+    if wrong is not None:
+        raise wrong
 
 
 def _install(configured: _Configured, auto_version: str | None) -> None:
     settings, undos = configured.settings, configured.undos
-    undos.append(("watching for the end of the process", process_end.install(shutdown)))
     if not settings.disabled:
         session = _install_delivery(settings, undos)
-        with contained("setting up the OpenTelemetry SDK"), providers.standard_environment(settings):
+        with _apart("setting up the OpenTelemetry SDK"), providers.standard_environment(settings):
             undo = providers.install(settings, _processors(settings), session, auto_version)
             undos.append(("shutting down the OpenTelemetry SDK", undo))
     for part in _wanted(settings):
-        with contained(f"installing {part}"):
+        with _apart(f"installing {part}"):
             undos.append((f"ending {part}", _part(part).install(settings)))
     if settings.instrument and not settings.disabled and auto_version is None:
-        with contained("instrumenting"), providers.standard_environment(settings):
+        with _apart("instrumenting"), providers.standard_environment(settings):
             undos.append(("ending instrumentations", _part("instrumentors").install(settings)))
 
 
 def _install_delivery(settings: Settings, undos: list[tuple[str, Undo]]) -> object:
-    with contained("installing delivery"):
+    with _apart("installing delivery"):
         delivery = _part("delivery")
         undos.append(("ending delivery", delivery.install(settings)))
         return delivery.session()
@@ -127,7 +159,7 @@ def _install_delivery(settings: Settings, undos: list[tuple[str, Undo]]) -> obje
 def _processors(settings: Settings) -> providers.Processors:
     spans: list[Any] = []
     log_records: list[Any] = []
-    with contained("setting up processors"):
+    with _apart("setting up processors"):
         context = _part("context")
         spans += context.span_processors()
         log_records += context.log_record_processors()
@@ -135,7 +167,7 @@ def _processors(settings: Settings) -> providers.Processors:
         "breadcrumbs": settings.breadcrumbs,
         "slow_requests": settings.slow_request_seconds,
     }.items():
-        with contained(f"setting up {part}"):
+        with _apart(f"setting up {part}"):
             module = _part(part) if wanted else None
             spans += getattr(module, "span_processors", _none)(settings)
             log_records += getattr(module, "log_record_processors", _none)(settings)

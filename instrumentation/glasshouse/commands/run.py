@@ -90,7 +90,8 @@ def _executable(program: tuple[str, ...]) -> list[str]:
     name, *arguments = program
     if name.endswith(".py") and Path(name).is_file():
         return [sys.executable, name, *arguments]
-    found = shutil.which(name)
+    # Called by its path in a virtual environment that is not active, it means that environment's programs.
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if found is None:
         raise click.UsageError(
             f"there is no program {name!r}; give one, as: glasshouse run -- uvicorn app:app"
