@@ -98,9 +98,9 @@ class StorageSection(_Section):
 class BatchingSection(_Section):
     """How much is delivered at once."""
 
-    max_records: int = Field(65_536, ge=1, description="records of one run")
+    max_records: int = Field(131_072, ge=1, description="records of one run")
     max_bytes: ByteSize = Field(
-        ByteSize(32 << 20), ge=1 << 10, le=MOST_BYTES, description="OTLP bytes of one run"
+        ByteSize(64 << 20), ge=1 << 10, le=MOST_BYTES, description="OTLP bytes of one run"
     )
     linger_seconds: float = Field(0.4, ge=0, le=60, description="how long a run waits to grow")
 

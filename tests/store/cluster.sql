@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS `default`.otel_logs_local ON CLUSTER `fleet`
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 PARTITION BY toDate(Timestamp, 'UTC')
 ORDER BY (Project, toStartOfFiveMinutes(Timestamp), ServiceName, Timestamp)
-SETTINGS ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, merge_selector_base = 16, min_level_for_wide_part = 1, auto_statistics_types = '', fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
+SETTINGS index_granularity = 2048, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, merge_selector_base = 16, min_level_for_wide_part = 1, auto_statistics_types = '', fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
 CREATE TABLE IF NOT EXISTS `default`.otel_logs ON CLUSTER `fleet` AS `default`.otel_logs_local
 ENGINE = Distributed(`fleet`, `default`, otel_logs_local, cityHash64(BatchId, BatchRow));
