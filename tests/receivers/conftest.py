@@ -20,7 +20,9 @@ from glasshouse_collector.core.clock import SystemClock
 from glasshouse_collector.core.components import Accepted, Door, Services
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.journal import Consumer, Journal, JournalSettings
+from glasshouse_collector.receivers import otlp_grpc
 from glasshouse_collector.receivers.door import JournalDoor
+from glasshouse_collector.receivers.grpc_fallback import GrpcioServer
 from glasshouse_collector.receivers.otlp_grpc import OtlpGrpcConfig, OtlpGrpcReceiver
 from glasshouse_collector.receivers.otlp_http import OtlpHttpConfig, OtlpHttpReceiver
 
@@ -195,8 +197,23 @@ def keeping(directory: Path, **config: Any) -> Iterator[Kept]:
             loop.run(journal.close())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def grpc_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Have the tests of a file served by the best gRPC server, or (`by_both_servers`) by each."""
+    name = getattr(request, "param", None)
+    with pytest.MonkeyPatch.context() as patch:
+        if name == "native":
+            pytest.importorskip("glasshouse_otlp_grpc", reason="the native gRPC server is not installed")
+        if name == "grpcio":
+            patch.setattr(otlp_grpc, "best_server", lambda: GrpcioServer)
+        yield name or otlp_grpc.best_server().name
+
+
+by_both_servers = pytest.mark.parametrize("grpc_server", ["native", "grpcio"], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+def shared(tmp_path_factory: pytest.TempPathFactory, grpc_server: str) -> Iterator[Kept]:
     """Both receivers on a journal, for the tests of one file."""
     with keeping(tmp_path_factory.mktemp("journal")) as kept:
         yield kept

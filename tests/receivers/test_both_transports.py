@@ -16,11 +16,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from tests.receivers.conftest import Kept, ScriptedDoor, keeping, serving, traces
+from tests.receivers.conftest import Kept, ScriptedDoor, by_both_servers, keeping, serving, traces
 
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import Accepted
 from glasshouse_collector.core.errors import TooLarge
+
+pytestmark = by_both_servers
 
 TRACES = RequestKind.TRACES
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {

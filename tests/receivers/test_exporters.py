@@ -19,9 +19,11 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
-from tests.receivers.conftest import Kept
+from tests.receivers.conftest import Kept, by_both_servers
 
 from glasshouse_collector.core.batch import RequestKind
+
+pytestmark = by_both_servers
 
 Exporters = tuple[SpanExporter, LogRecordExporter, MetricExporter]
 

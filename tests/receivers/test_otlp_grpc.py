@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from tests.receivers.conftest import Kept, ScriptedDoor, poll, serving, traces
+from tests.receivers.conftest import Kept, ScriptedDoor, by_both_servers, poll, serving, traces
 
 from glasshouse_collector.core.access import Authenticator, OpenAccess, TokenAccess
 from glasshouse_collector.core.batch import RequestKind
@@ -16,6 +16,8 @@ from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import Backpressure, ConfigurationError, TooLarge
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.receivers.otlp_grpc import OtlpGrpcConfig, OtlpGrpcReceiver
+
+pytestmark = by_both_servers
 
 TRACES = RequestKind.TRACES
 PAYLOAD = traces("GET /").SerializeToString()
