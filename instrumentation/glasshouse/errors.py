@@ -101,8 +101,7 @@ def capture_exception(  # noqa: PLR0913 - each is a field that other systems hav
 
 def capture_uncaught(exc: BaseException, severity: Severity, **context: object) -> None:
     """Capture an exception that no code caught, unless it was captured before on its way."""
-    mark = _Mark.of(exc)
-    if mark is not None and mark.captured:
+    if was_captured(exc, trace.get_current_span()):
         return
     capture(
         CapturedError(
@@ -123,9 +122,9 @@ def capture(error: CapturedError) -> None:
     """Emit the log record, put the error on the current span, and tell the reporters."""
     current = trace.get_current_span()
     token = None
-    if not current.get_span_context().is_valid and (home := _home(error.exc)):
+    if not current.get_span_context().is_valid and (where := home(error.exc)):
         # It left its span on its way here: what is emitted belongs there all the same.
-        token = otel_context.attach(trace.set_span_in_context(trace.NonRecordingSpan(home)))
+        token = otel_context.attach(trace.set_span_in_context(trace.NonRecordingSpan(where)))
     try:
         _emit(error)
         for reporter in reporters:
@@ -205,11 +204,21 @@ def _record(span: trace.Span, error: CapturedError, *, captured: bool = True) ->
         _Mark.put(error.exc, where, captured=captured)
 
 
-def _home(exc: BaseException | None) -> SpanContext | None:
+def home(exc: BaseException | None) -> SpanContext | None:
+    """Return the span that an exception was recorded on, or None."""
     mark = _Mark.of(exc)
     if mark is None or not mark.trace_id:
         return None
     return SpanContext(mark.trace_id, mark.span_id, is_remote=False, trace_flags=TraceFlags(mark.flags))
+
+
+def was_captured(exc: BaseException | None, span: trace.Span) -> bool:
+    """Whether an exception was captured already, in the trace of `span` if both are in one."""
+    mark = _Mark.of(exc)
+    trace_id = span.get_span_context().trace_id
+    return (
+        mark is not None and mark.captured and (trace_id == mark.trace_id or 0 in {trace_id, mark.trace_id})
+    )
 
 
 @dataclass(frozen=True)
