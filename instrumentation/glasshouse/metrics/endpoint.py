@@ -13,7 +13,7 @@ from glasshouse.metrics.prometheus import Exposition, expose
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from django.urls import URLPattern  # type: ignore[import-untyped]
+    from django.urls import URLPattern
     from fastapi import APIRouter
     from flask import Blueprint
 
@@ -79,9 +79,9 @@ def flask_blueprint(path: str = "/metrics") -> "Blueprint":
 
 def django_urls(path: str = "metrics") -> "list[URLPattern]":
     """Return URL patterns, to be added to `urlpatterns`."""
-    from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped]  # noqa: PLC0415 - whoever asks for it has it
+    from django.http import HttpRequest, HttpResponse  # noqa: PLC0415 - whoever asks for it has it
     from django.urls import path as route  # noqa: PLC0415
-    from django.views.decorators.http import require_safe  # type: ignore[import-untyped]  # noqa: PLC0415
+    from django.views.decorators.http import require_safe  # noqa: PLC0415
 
     @require_safe  # type: ignore[untyped-decorator]
     def metrics(request: HttpRequest) -> HttpResponse:
