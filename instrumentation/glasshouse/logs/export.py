@@ -1,0 +1,127 @@
+"""What is logged, into the OpenTelemetry logs pipeline.
+
+Not the handler of opentelemetry-instrumentation-logging (0.66b1). That one sits on the root logger, and so
+misses loggers that do not propagate (uvicorn's are such) and goes when an application clears the handlers; it
+names attributes as structlog's formatter leaves them, mappings and internals included; text that is not valid
+UTF-8 makes its whole batch fail to be encoded; it exports what the exporting itself logs, urllib3's debug
+lines say, which makes more to export each time; and it cannot be taken out again.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+
+from opentelemetry._logs import Logger, LoggerProvider, LogRecord
+from opentelemetry._logs._internal import ProxyLoggerProvider
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
+from opentelemetry.instrumentation.log_utils import std_to_otel
+from opentelemetry.util.types import AttributeValue
+
+from glasshouse.logs.entry import OWN, Entry
+
+_SEVERITY_TEXT = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+# They speak of the way out, and would feed it.
+_OF_THE_WAY_OUT = ("opentelemetry.exporter", "opentelemetry.sdk", "glasshouse.delivery")
+_OFFICIAL_HANDLERS = ("opentelemetry.instrumentation.logging.handler", "opentelemetry.sdk._logs._internal")
+
+_exporting: ContextVar[bool] = ContextVar("glasshouse_exporting_log", default=False)
+
+
+class Export:
+    """Hands entries to a logger provider, under the names of their loggers; never what exporting itself logs.
+
+    With `own_only`, of the records of `logging` only those that Glasshouse's loggers made.
+    """
+
+    def __init__(self, provider: LoggerProvider, *, own_only: bool = False) -> None:
+        self._provider = provider
+        self._own_only = own_only
+        self._least = _level("OTEL_PYTHON_LOG_HANDLER_LEVEL")
+        self._loggers: dict[str, Logger] = {}
+        self._code_attributes = _flag("OTEL_PYTHON_LOG_CODE_ATTRIBUTES")
+
+    def wants(self, name: str, level: int) -> bool:
+        """Whether something that the logger `name` logs, here and now, is to be exported."""
+        if level < self._least or _exporting.get() or name.startswith(_OF_THE_WAY_OUT):
+            return False
+        # The SDK sets this where it exports; what is logged then, by whatever library, is of the exporting.
+        return not get_current().get(_SUPPRESS_INSTRUMENTATION_KEY)
+
+    def wants_record(self, logger: logging.Logger, record: logging.LogRecord) -> bool:
+        """Whether a record of `logging` is to be exported, and OpenTelemetry's own handler does not do it."""
+        if self._own_only and OWN not in record.__dict__:
+            return False
+        return self.wants(record.name, record.levelno) and not self._is_exported_by_handler(logger)
+
+    def record(self, record: logging.LogRecord, entry: Entry) -> None:
+        """Export a record of `logging`."""
+        code: Mapping[str, AttributeValue] = {}
+        if self._code_attributes:
+            code = {
+                "code.file.path": record.pathname,
+                "code.function.name": record.funcName,
+                "code.line.number": record.lineno,
+            }
+        self.entry(
+            record.name, record.levelno, entry, level_name=record.levelname, at=record.created, code=code
+        )
+
+    def entry(  # noqa: PLR0913 - a log record has that much
+        self,
+        name: str,
+        level: int,
+        entry: Entry,
+        *,
+        level_name: str | None = None,
+        at: float | None = None,
+        code: Mapping[str, AttributeValue] | None = None,
+    ) -> None:
+        """Export something logged at a level of `logging`, at a time in seconds, now where there is none."""
+        token = _exporting.set(True)
+        try:
+            level_name = level_name or logging.getLevelName(level)
+            now = time.time_ns()
+            self._logger(name).emit(
+                LogRecord(
+                    timestamp=int(at * 1e9) if at is not None else now,
+                    observed_timestamp=now,
+                    context=get_current(),
+                    severity_text=_SEVERITY_TEXT.get(level_name, level_name),
+                    severity_number=std_to_otel(level),
+                    body=entry.message,
+                    attributes={**(code or {}), **entry.error, **entry.fields},
+                    event_name=entry.event_name,
+                )
+            )
+        finally:
+            _exporting.reset(token)
+
+    def _logger(self, name: str) -> Logger:
+        found = self._loggers.get(name)
+        if found is None:
+            found = self._loggers[name] = self._provider.get_logger(name)
+        return found
+
+    def _is_exported_by_handler(self, logger: logging.Logger) -> bool:
+        current: logging.Logger | None = logger
+        while current is not None:
+            for handler in current.handlers:
+                if type(handler).__module__ in _OFFICIAL_HANDLERS and self._is_mine(handler):
+                    return True
+            current = current.parent if current.propagate else None
+        return False
+
+    def _is_mine(self, handler: logging.Handler) -> bool:
+        # A handler with a provider of its own sends elsewhere: that is not twice.
+        provider = getattr(handler, "_logger_provider", None)
+        return provider is self._provider or isinstance(provider, ProxyLoggerProvider)
+
+
+def _level(variable: str) -> int:
+    return logging.getLevelNamesMapping().get(os.environ.get(variable, "").strip().upper(), logging.NOTSET)
+
+
+def _flag(variable: str) -> bool:
+    return os.environ.get(variable, "").strip().lower() == "true"
