@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import os
+import struct
 import threading
 import zlib
 from collections.abc import Iterator
@@ -287,18 +288,40 @@ def test_a_connection_dropped_mid_message_leaves_nothing() -> None:
         still_serves(served)
 
 
-def test_thousands_of_streams_are_held_to_what_was_allowed() -> None:
-    """The 1,025th that is open at once is refused by HTTP/2 itself; closed ones make room."""
+def test_streams_beyond_what_is_allowed_are_refused() -> None:
+    """The 513th that is open at once is refused by HTTP/2 itself; closed ones make room."""
+    streams = range(1, 2 * 1000, 2)
     with serving(ScriptedDoor()) as served, Connection(port(served)) as connection, stays_small():
-        for stream in range(1, 2 * 1500, 2):
+        for stream in streams:
             connection.send(frame(HEADERS, END_HEADERS, stream, head()))
-        assert connection.first(RST_STREAM).stream > 2 * 1024
-        for stream in range(1, 2 * 1024, 2):
+        refused = {each.stream for each in _until(connection, 1000 - 512, RST_STREAM)}
+        assert refused == set(streams[512:])
+        for stream in streams[:512]:
             connection.send(frame(DATA, END_STREAM, stream, message(PAYLOAD)))
-        answered = {each.stream for each in _until(connection, 1024, DATA)}
-        assert answered == set(range(1, 2 * 1024, 2))
+        answered = {each.stream for each in _until(connection, 512, DATA)}
+        assert answered == set(streams[:512])
         connection.request(10_001, message(PAYLOAD))
         assert connection.first(DATA, 10_001)
+
+
+def test_thousands_of_streams_one_after_another_are_all_served(collector: Kept) -> None:
+    """A connection has no end of them."""
+    with Connection(port(collector)) as connection, stays_small():
+        for first in range(1, 2 * 5000, 2 * 100):
+            burst = range(first, first + 2 * 100, 2)
+            for stream in burst:
+                connection.request(stream, message(b""))
+            assert {each.stream for each in _until(connection, 100, DATA)} == set(burst)
+
+
+def test_who_reads_no_answer_holds_up_nobody() -> None:
+    """A window of nothing keeps its answers back, up to as many streams as may be open."""
+    with serving(ScriptedDoor()) as served, stays_small(), Connection(port(served)) as connection:
+        connection.send(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0)))
+        for stream in range(1, 2 * 600, 2):
+            connection.request(stream, message(PAYLOAD))
+        assert connection.first(RST_STREAM).stream == 2 * 512 + 1
+        still_serves(served)
 
 
 def test_who_goes_on_opening_streams_is_turned_away() -> None:

@@ -7,7 +7,7 @@ Python is the door, and a task.
 
 import asyncio
 import resource
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 import glasshouse_otlp_grpc
 from glasshouse_collector.core.batch import RequestKind
@@ -31,6 +31,9 @@ _MOST_CONNECTIONS = 10_000
 _METHODS: dict[str, RequestKind | None] = {**EXPORTS, HEALTH_CHECK: None}
 
 
+_Native: TypeAlias = "glasshouse_otlp_grpc.Server[RequestKind | None]"
+
+
 class NativeServer:
     """Serves through the native extension, which lets other threads run meanwhile."""
 
@@ -41,7 +44,7 @@ class NativeServer:
         self._accept = desk.door.accept
         self._project_of = desk.authenticator.project_of
         self._refused = desk.refused
-        self._server: glasshouse_otlp_grpc.Server[RequestKind | None] | None = None
+        self._server: _Native | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._exporting: dict[int, asyncio.Task[None]] = {}
         self._succeeded: list[int] = []
@@ -73,7 +76,7 @@ class NativeServer:
 
     def _take(
         self,
-        server: "glasshouse_otlp_grpc.Server[RequestKind | None]",
+        server: _Native,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         """Begin what waits; who sends the same metadata in one go is looked at once."""
@@ -89,7 +92,7 @@ class NativeServer:
                 self._refuse(token, project, server)
             else:
                 export = self._export(token, kind, payload, project, server)
-                self._exporting[token] = loop.create_task(export)
+                self._exporting[token] = loop.create_task(export, name=TRANSPORT)
         self._count_refused(server)
 
     def _look_at(self, metadata: dict[str, str]) -> str | Exception:
@@ -105,7 +108,7 @@ class NativeServer:
         kind: RequestKind,
         payload: bytes,
         project: str,
-        server: "glasshouse_otlp_grpc.Server[RequestKind | None]",
+        server: _Native,
     ) -> None:
         try:
             accepted = await self._accept(kind, payload, project, transport=TRANSPORT)
@@ -119,24 +122,22 @@ class NativeServer:
         finally:
             del self._exporting[token]
 
-    def _succeed(self, token: int, server: "glasshouse_otlp_grpc.Server[RequestKind | None]") -> None:
+    def _succeed(self, token: int, server: _Native) -> None:
         """Answer OK, with all that are kept in the same turn of the loop."""
         if not self._succeeded and self._loop is not None:
             self._loop.call_soon(self._send_succeeded, server)
         self._succeeded.append(token)
 
-    def _send_succeeded(self, server: "glasshouse_otlp_grpc.Server[RequestKind | None]") -> None:
+    def _send_succeeded(self, server: _Native) -> None:
         tokens, self._succeeded = self._succeeded, []
         server.succeed(tokens)
 
-    def _refuse(
-        self, token: int, fault: Exception, server: "glasshouse_otlp_grpc.Server[RequestKind | None]"
-    ) -> None:
+    def _refuse(self, token: int, fault: Exception, server: _Native) -> None:
         refusal = refusal_of(fault)
         self._refused.labels(TRANSPORT, refusal.reason).inc()
         server.refuse(token, refusal.code.value[0], shorten(refusal.message), status_protobuf(refusal))
 
-    def _count_refused(self, server: "glasshouse_otlp_grpc.Server[RequestKind | None]") -> None:
+    def _count_refused(self, server: _Native) -> None:
         for reason, count in server.refused().items():
             self._refused.labels(TRANSPORT, reason).inc(count)
 

@@ -13,10 +13,13 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 const PREFACE_TIME: Duration = Duration::from_secs(20);
-const CONCURRENT_STREAMS: u32 = 1024;
+/// Also bounds what a connection takes whose peer never reads its answers.
+const CONCURRENT_STREAMS: u32 = 512;
 const HEADERS_BYTES: u32 = 64 << 10; // of one request
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Refusals until a connection is closed; a sender's first burst may come before it knows how many streams it has.
+const REFUSED_STREAMS: usize = 4096;
 /// Streams that a sender may open and reset before they are looked at.
 const RESET_UNSEEN: usize = 64;
 const RESET_REMEMBERED: usize = 64;
@@ -40,6 +43,7 @@ fn builder() -> Builder {
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(CONCURRENT_STREAMS)
+        .max_local_error_reset_streams(Some(REFUSED_STREAMS))
         .max_header_list_size(HEADERS_BYTES)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

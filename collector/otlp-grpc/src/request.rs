@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Bytes from which a compressed message is decompressed in another thread, so that it holds up no other.
-const LARGE_COMPRESSED: usize = 32 << 10;
+const LARGE_COMPRESSED: usize = 16 << 10;
 /// Bytes that a request takes beside its message and metadata, about.
 const OVERHEAD: usize = 2 << 10;
 
