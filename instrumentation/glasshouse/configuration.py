@@ -1,13 +1,13 @@
 """`configure`, `flush` and `shutdown`: the parts of the SDK, installed in order and undone in reverse."""
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Unpack
 
 from glasshouse import process_end, providers
@@ -18,6 +18,8 @@ from glasshouse.settings import Arguments, Settings, SettingsError, load
 Undo = Callable[[], None]
 
 log = logging.getLogger("glasshouse")
+
+ENDING_DELIVERY = "ending delivery"
 
 
 class _Configured:
@@ -84,7 +86,9 @@ def shutdown(timeout: float | None = None) -> None:
 
 
 def _undo_until(deadline: float, doing: str, undo: Undo) -> None:
-    bounded(doing, undo, max(0.0, deadline - time.monotonic()))
+    # Delivery has a second whatever the others took: what is in memory is on disk within milliseconds.
+    least = 1.0 if doing == ENDING_DELIVERY else 0.0
+    bounded(doing, undo, max(least, deadline - time.monotonic()))
 
 
 def instruments() -> bool:
@@ -114,8 +118,8 @@ def _say_what_stays(asked: Settings, active: Settings) -> None:
     ]
     if differing:
         log.warning(
-            "telemetry is configured already, so configure() does not change %s. Under `glasshouse run`, give "
-            "settings to it or by variables",
+            "telemetry is configured already, so configure() does not change %s. "
+            "Under `glasshouse run`, give settings to it, or by variables",
             ", ".join(differing),
         )
 
@@ -135,10 +139,11 @@ def _apart(doing: str) -> Iterator[None]:
 
 def _install(configured: _Configured, auto_version: str | None) -> None:
     settings, undos = configured.settings, configured.undos
+    undos.append(("ending the heartbeat", _stop_heartbeat))
     if not settings.disabled:
-        session = _install_delivery(settings, undos)
+        sessions = _install_delivery(settings, undos)
         with _apart("setting up the OpenTelemetry SDK"), providers.standard_environment(settings):
-            undo = providers.install(settings, _processors(settings), session, auto_version)
+            undo = providers.install(settings, _processors(settings), sessions, auto_version)
             undos.append(("shutting down the OpenTelemetry SDK", undo))
     for part in _wanted(settings):
         with _apart(f"installing {part}"):
@@ -148,34 +153,33 @@ def _install(configured: _Configured, auto_version: str | None) -> None:
             undos.append(("ending instrumentations", _part("instrumentors").install(settings)))
 
 
-def _install_delivery(settings: Settings, undos: list[tuple[str, Undo]]) -> object:
+def _install_delivery(settings: Settings, undos: list[tuple[str, Undo]]) -> providers.Sessions:
     with _apart("installing delivery"):
         delivery = _part("delivery")
-        undos.append(("ending delivery", delivery.install(settings)))
-        return delivery.session()
-    return None
+        undos.append((ENDING_DELIVERY, delivery.install(settings)))
+        # One a signal: each may have certificates of its own, which the exporter sets on the session.
+        return {signal: delivery.session(signal) for signal in providers.SIGNALS}
+    return {}
 
 
 def _processors(settings: Settings) -> providers.Processors:
     spans: list[Any] = []
     log_records: list[Any] = []
-    with _apart("setting up processors"):
+    with _apart("setting up the context's processors"):
         context = _part("context")
         spans += context.span_processors()
         log_records += context.log_record_processors()
-    for part, wanted in {
-        "breadcrumbs": settings.breadcrumbs,
-        "slow_requests": settings.slow_request_seconds,
-    }.items():
-        with _apart(f"setting up {part}"):
-            module = _part(part) if wanted else None
-            spans += getattr(module, "span_processors", _none)(settings)
-            log_records += getattr(module, "log_record_processors", _none)(settings)
+    with _apart("setting up breadcrumbs"):
+        log_records += _part("breadcrumbs").log_record_processors(settings)
+    with _apart("setting up slow requests"):
+        spans += _part("slow_requests").span_processors(settings)
     return providers.Processors(spans, log_records)
 
 
-def _none(_settings: Settings) -> list[Any]:
-    return []
+def _stop_heartbeat() -> None:
+    # The application may have started it by itself.
+    if "glasshouse.heartbeat" in sys.modules:
+        _part("heartbeat").stop_heartbeat_loop()
 
 
 def _wanted(settings: Settings) -> list[str]:
@@ -186,6 +190,7 @@ def _wanted(settings: Settings) -> list[str]:
         "logs": True,
         "hooks": settings.excepthook,
         "heartbeat": settings.heartbeat_seconds > 0,
+        "metrics": True,
         "metrics.prometheus": settings.prometheus,
         "sentry": bool(settings.sentry_dsn),
     }
@@ -193,23 +198,4 @@ def _wanted(settings: Settings) -> list[str]:
 
 
 def _part(name: str) -> Any:
-    if find_spec(f"glasshouse.{name.partition('.')[0]}") is None:  # TEMPORARY
-        return _Absent()
     return import_module(f"glasshouse.{name}")
-
-
-class _Absent:
-    def install(self, _settings: Settings) -> Undo:
-        return lambda: None
-
-    def session(self) -> None:
-        return None
-
-    def span_processors(self, *_: Any) -> list[Any]:
-        return []
-
-    def log_record_processors(self, *_: Any) -> list[Any]:
-        return []
-
-    def flush(self, _timeout: float) -> bool:
-        return True

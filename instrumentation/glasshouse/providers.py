@@ -24,6 +24,8 @@ from glasshouse.settings import Settings, SettingsError, variable_value
 
 log = logging.getLogger("glasshouse")
 
+Sessions = Mapping[str, Any]  # of requests, by signal
+
 SIGNALS: Mapping[str, tuple[str, str]] = {
     "traces": ("trace_exporter", "OTLPSpanExporter"),
     "metrics": ("metric_exporter", "OTLPMetricExporter"),
@@ -65,11 +67,11 @@ def standard_environment(settings: Settings) -> Iterator[None]:
 
 
 def install(
-    settings: Settings, processors: Processors, session: object, auto_version: str | None
+    settings: Settings, processors: Processors, sessions: Sessions, auto_version: str | None
 ) -> Callable[[], None]:
     """Make the global providers, and return what shuts them down; SettingsError where a variable is wrong.
 
-    `session` is the requests session of the OTLP/HTTP exporters; None leaves them their own.
+    A signal that has no session is sent by the exporter's own.
     """
     # Read once in a process, so it has to be read while our defaults are in place.
     _OpenTelemetrySemanticConventionStability._initialize()  # type: ignore[no-untyped-call]  # noqa: SLF001
@@ -83,7 +85,7 @@ def install(
     arguments: dict[str, Any] = {
         "auto_instrumentation_version": auto_version,
         "resource_attributes": _resource_attributes(settings),
-        "exporter_args_map": _exporter_arguments(settings, session),
+        "exporter_args_map": _exporter_arguments(settings, sessions),
         "span_processors": processors.spans,
         "log_record_processors": processors.log_records,
     }
@@ -118,12 +120,12 @@ def _resource_attributes(settings: Settings) -> dict[str, str]:
     return dict(settings.resource_attributes) | {name: value for name, value in named.items() if value}
 
 
-def _exporter_arguments(settings: Settings, session: object) -> dict[type, dict[str, Any]]:
+def _exporter_arguments(settings: Settings, sessions: Sessions) -> dict[type, dict[str, Any]]:
     arguments: dict[type, dict[str, Any]] = {}
     for signal, (module, name) in SIGNALS.items():
         http = import_module(f"opentelemetry.exporter.otlp.proto.http.{module}")
         arguments[getattr(http, name)] = _http_arguments(signal, settings) | (
-            {"session": session} if session else {}
+            {"session": sessions[signal]} if signal in sessions else {}
         )
         protocol = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or settings.protocol
         if protocol.strip() == "grpc":

@@ -29,7 +29,7 @@ def config(as_json: bool) -> None:
         click.echo(json.dumps({"settings": settings, "variables": others}, indent=2))
         return
     for row in rows:
-        click.echo(f"{row.name} = {_shown(row)}")
+        click.echo(f"{row.name} = {shown(row)}")
         click.echo(f"    {row.doc}")
         click.echo(f"    from {row.source}; variables: {', '.join(row.variables)}")
     if others:
@@ -49,7 +49,8 @@ def _plain(row: Row) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _shown(row: Row) -> str:
+def shown(row: Row) -> str:
+    """Return a setting's value as text, a secret as a mask."""
     value = _plain(row)
     if isinstance(value, Mapping):
         return ",".join(f"{name}={each}" for name, each in value.items()) or "none"

@@ -90,8 +90,10 @@ def _executable(program: tuple[str, ...]) -> list[str]:
     name, *arguments = program
     if name.endswith(".py") and Path(name).is_file():
         return [sys.executable, name, *arguments]
-    # Called by its path in a virtual environment that is not active, it means that environment's programs.
-    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    # The programs of the environment that this is installed in come first: called by its path, while that
+    # environment is not active, another Python would be found, which has no OpenTelemetry.
+    own = None if os.sep in name else shutil.which(name, path=str(Path(sys.executable).parent))
+    found = own or shutil.which(name)
     if found is None:
         raise click.UsageError(
             f"there is no program {name!r}; give one, as: glasshouse run -- uvicorn app:app"

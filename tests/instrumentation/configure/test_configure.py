@@ -29,7 +29,7 @@ def resource() -> dict[str, object]:
 
 
 def test_the_service_is_described_by_the_semantic_conventions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Name, environment, release and what else is given are attributes of the resource, beside a variable's."""
+    """What is given, and what a variable says beside it, are attributes of the resource."""
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.version=0,team=blue,service.namespace=market")
     glasshouse.configure(
         "shop", environment="test", release="1.2", resource_attributes={"team": "red", "host.name": "h"}

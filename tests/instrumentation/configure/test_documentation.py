@@ -1,0 +1,38 @@
+"""docs/instrument.md is held to the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from application_process import Programs
+from glasshouse.commands.config import shown
+from glasshouse.settings import table
+
+PAGE = Path(__file__).parents[3] / "docs" / "instrument.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    """The page's table has each setting, with its variables, default and meaning, and no other."""
+    rows = [
+        f"| `{row.name}` | {', '.join(f'`{variable}`' for variable in row.variables)} "
+        f"| {'none' if row.value in (None, {}) else f'`{shown(row)}`'} | {row.doc} |"
+        for row in table({}, {})
+    ]
+    _, _, written = PAGE.read_text().partition(
+        "| setting | variables | default | meaning |\n|---|---|---|---|\n"
+    )
+    assert written.partition("\n\n")[0].splitlines() == rows
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_every_example_runs_as_it_stands(example: str, programs: Programs) -> None:
+    """In a process of its own, with no collector there."""
+    returned, output = programs.run(
+        "python", str(programs.write("example.py", example)), GLASSHOUSE_SHUTDOWN_SECONDS="1"
+    )
+    assert returned == 0, output
+    assert "Traceback" not in output
+    for printed in re.findall(r"print\(.*\)  # (.*)", example):
+        assert printed in output
