@@ -1,5 +1,6 @@
 """Query durations, errors and the connection pool of a SQLAlchemy engine, by the semantic conventions."""
 
+import re
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,7 @@ _OPERATIONS = frozenset(
     {"ALTER", "BEGIN", "CALL", "CREATE", "DELETE", "DROP", "INSERT", "MERGE", "PRAGMA", "SELECT", "TRUNCATE"}
     | {"REPLACE", "SET", "SHOW", "UPDATE", "VACUUM", "WITH"}
 )
+_FIRST_WORD = re.compile(r"[\s(]*([A-Za-z]+)")
 _STARTED = "glasshouse.started"
 
 _watched: "weakref.WeakKeyDictionary[Engine, Undo]" = weakref.WeakKeyDictionary()
@@ -92,7 +94,8 @@ def _record(connection: Any, statement: str | None, about: Mapping[str, object],
         if not started or statement is None:
             return
         elapsed = time.perf_counter() - started.pop()
-        operation = statement.lstrip(" \t\r\n(")[:16].partition(" ")[0].strip().upper()
+        word = _FIRST_WORD.match(statement)
+        operation = word[1].upper() if word else None
         named = {"db.operation.name": operation if operation in _OPERATIONS else None, "error.type": error}
         operation_duration.record(elapsed, {**about, **named})
 

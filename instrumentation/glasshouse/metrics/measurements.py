@@ -1,18 +1,19 @@
 """What is measured, made fit for the SDK: any number, any attributes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from operator import index
 from typing import SupportsFloat, SupportsIndex
 
 from opentelemetry.util.types import AttributeValue
+
+from glasshouse.attributes import attributes as safe_attributes
 
 Number = SupportsFloat | SupportsIndex
 Given = Mapping[str, object] | None
 
 # Sums of larger integers leave the 64 bits of OTLP, which would refuse the whole batch; floats do not.
 _LARGEST_INTEGER = 1 << 53
-_LONGEST_TEXT = 1024
 
 
 def number(value: Number) -> int | float:
@@ -44,17 +45,5 @@ def not_negative(value: Number) -> int | float:
 
 
 def attributes(given: Given, more: Mapping[str, object]) -> dict[str, AttributeValue]:
-    """Return attributes as OpenTelemetry has them; None is left out, other objects become their text.
-
-    Texts are cut after 1024 characters.
-    """
-    merged = {**given, **more} if given else more
-    return {str(name): _attribute(value) for name, value in merged.items() if value is not None}
-
-
-def _attribute(value: object) -> AttributeValue:
-    if isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
-        return tuple(str(each)[:_LONGEST_TEXT] for each in value)
-    return str(value)[:_LONGEST_TEXT]
+    """Return attributes given by mapping and by keyword as all of the SDK has them (`user_id`: `user.id`)."""
+    return safe_attributes({**given, **more} if given else more)
