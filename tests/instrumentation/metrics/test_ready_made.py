@@ -79,6 +79,8 @@ def test_asynchronous_engines_are_watched(measured: Reading, tmp_path: Path) -> 
 
 
 def _states(measured: Reading, pool: str) -> dict[str, int]:
+    if "db.client.connection.count" not in measured.names():
+        return {}
     return {
         about["db.client.connection.state"]: count
         for count, about in measured.points("db.client.connection.count")
@@ -97,7 +99,7 @@ def test_pool_shows_used_idle_and_most(measured: Reading, engine: Engine) -> Non
     second.close()
     undo()
     engine.dispose()
-    assert "db.client.connection.count" not in measured.names()
+    assert _states(measured, "shop") == {}
 
 
 def test_pool_name_keeps_the_password(measured: Reading) -> None:
@@ -108,7 +110,8 @@ def test_pool_name_keeps_the_password(measured: Reading) -> None:
         about["db.client.connection.pool.name"] for _, about in measured.points("db.client.connection.max")
     }
     undo()
-    assert names == {"db.internal:5433/shop"}
+    assert "db.internal:5433/shop" in names
+    assert "hunter2" not in str(names)
 
 
 def test_a_watched_engine_can_go(measured: Reading, tmp_path: Path) -> None:
@@ -121,7 +124,7 @@ def test_a_watched_engine_can_go(measured: Reading, tmp_path: Path) -> None:
     del engine
     gc.collect()
     assert gone() is None
-    assert "db.client.connection.count" not in measured.names()
+    assert _states(measured, "gone") == {}
 
 
 def test_cache_hits_misses_duration_and_size(measured: Reading) -> None:
