@@ -23,6 +23,7 @@ _LIBRARIES = (
     ("otlp_arrow", "native codec (check, decode)"),
     ("_native", "native codec (check, decode)"),
     ("chdb", "embedded ClickHouse (insert, merge)"),
+    ("otlp_grpc", "gRPC"),
     ("cygrpc", "gRPC"),
     ("arrow", "Arrow (processors)"),
     ("python", "Python"),

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
-from tests.receivers.conftest import Kept, ScriptedDoor, by_both_servers, poll, serving, traces
+from tests.receivers.conftest import Kept, ScriptedDoor, by_both_servers, looping, poll, serving, traces
 
 from glasshouse_collector.core.access import Authenticator, OpenAccess, TokenAccess
 from glasshouse_collector.core.batch import RequestKind
@@ -147,6 +147,35 @@ def receiver(**config: object) -> OtlpGrpcReceiver:
     services.provide(Metrics, Metrics())
     services.provide(Authenticator, OpenAccess())  # type: ignore[type-abstract]
     return OtlpGrpcReceiver(OtlpGrpcConfig.model_validate(config), services)
+
+
+def test_it_says_which_server_serves(grpc_server: str) -> None:
+    """In the metrics, and in the note that /health shows beside the receiver."""
+    with serving(ScriptedDoor()) as served:
+        labels = {"server": grpc_server}
+        assert served.metrics.registry.get_sample_value("glasshouse_grpc_server_info", labels) == 1
+        assert served.grpc_receiver.note.startswith(
+            {"native": "the native server", "grpcio": "grpcio"}[grpc_server]
+        )
+
+
+def test_it_listens_on_ipv6() -> None:
+    """An address of IPv6 needs no brackets in the settings."""
+    with looping() as loop:
+        on_six = receiver(host="::1", port=0)
+        loop.run(on_six.start(ScriptedDoor()))
+        try:
+            with grpc.insecure_channel(f"[::1]:{on_six.bound_port}") as channel:
+                check = channel.unary_unary("/grpc.health.v1.Health/Check", None, None)
+                assert check(b"", timeout=60) == b"\x08\x01"
+        finally:
+            loop.run(on_six.stop())
+            loop.run(on_six.stop())
+
+
+def test_a_stop_without_a_start_is_safe() -> None:
+    """The service stops whatever it has built."""
+    asyncio.run(receiver().stop())
 
 
 def test_a_taken_port_is_named_with_its_setting() -> None:
