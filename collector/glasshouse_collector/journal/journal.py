@@ -15,6 +15,7 @@ from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.journal.consumer import Consumer
 from glasshouse_collector.journal.cursor import CursorFile, CursorState, Position
 from glasshouse_collector.journal.frame import check_limits
+from glasshouse_collector.journal.recent import RecentPayloads
 from glasshouse_collector.journal.recovery import CURSOR_SUFFIX, NO_DOUBT, Recovered, recover
 from glasshouse_collector.journal.runs import RunReader
 from glasshouse_collector.journal.segment import SEGMENT_HEADER_BYTES
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _PENDING_BYTES = 128 << 20
 """Uncompressed bytes that may wait for the disk; more are refused."""
+_RECENT_BYTES = 80 << 20  # a run of the default size, and what comes while it is formed
 _BUSY_RETRY_SECONDS = 1.0
 _MAX_FILE_NAME = 200
 
@@ -63,8 +65,15 @@ class Journal:
         self._clock = clock
         self._found = found
         self._segments = found.segments
+        self._recent = RecentPayloads(_RECENT_BYTES)
         self._writer = GroupWriter(
-            settings, found.identity, found.segments, metrics, clock, next_number=found.next_number
+            settings,
+            found.identity,
+            found.segments,
+            metrics,
+            clock,
+            next_number=found.next_number,
+            recent=self._recent,
         )
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-writer")
         self._pending: list[_Entry] = []
@@ -203,7 +212,9 @@ class Journal:
             *self._cursor_of(name),
             damage=self._found.damage,
             durable=self._settings.durability == "fsync",
+            recent=self._recent,
         )
+        self._recent.readers += 1
         consumer = Consumer(name, reader, self._remove_delivered)
         self._consumers[name] = consumer
         self._metrics.journal_lag_frames.labels(name).set_function(lambda: reader.lag_frames)

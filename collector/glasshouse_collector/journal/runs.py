@@ -10,6 +10,7 @@ from glasshouse_collector.journal.damage import Damage
 from glasshouse_collector.journal.frame import FrameHeader, StoredFrame
 from glasshouse_collector.journal.payloads import Decompressor
 from glasshouse_collector.journal.reader import SegmentReader, peek
+from glasshouse_collector.journal.recent import RecentPayloads
 from glasshouse_collector.journal.segment import SEGMENT_HEADER_BYTES, Segment, Segments
 
 logger = logging.getLogger(__name__)
@@ -56,12 +57,14 @@ class RunReader:
         *,
         damage: Damage,
         durable: bool,
+        recent: RecentPayloads,
     ) -> None:
         self._journal = journal
         self._segments = segments
         self._cursor = cursor
         self._damage = damage
         self._durable = durable
+        self._recent = recent
         self._doubt_until = doubt_until
         self._position = cursor.state.position
         self._frames_before = cursor.state.frames_before
@@ -143,7 +146,7 @@ class RunReader:
         bounds = RunBounds(segment, headers[0].offset, headers[-1].offset, headers[-1].end, len(headers))
         position = Position(segment, bounds.end)
         frames_before = self._frames_before + bounds.frames
-        frames = self._decompress(gathering.frames)
+        frames = self._frames_of(gathering.frames)
         runs = (*state.runs, bounds) if frames else state.runs
         self._cursor.save(CursorState(position, frames_before, runs), durable=self._durable)
         self._position, self._frames_before = position, frames_before
@@ -214,6 +217,18 @@ class RunReader:
             return self._decompress(list(iter(lambda: reader.read(end), None)))
         finally:
             reader.close()
+
+    def _frames_of(self, stored: list[StoredFrame]) -> list[Frame]:
+        """Return the frames with their payloads: from memory, where all of them are still there."""
+        segment = self._position.segment
+        payloads = [self._recent.take((segment, one.header.offset)) for one in stored]
+        if None in payloads:
+            return self._decompress(stored)
+        return [
+            one.to_frame(payload)
+            for one, payload in zip(stored, payloads, strict=True)
+            if payload is not None
+        ]
 
     def _decompress(self, stored: list[StoredFrame]) -> list[Frame]:
         try:

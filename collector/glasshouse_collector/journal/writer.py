@@ -13,6 +13,7 @@ from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.journal.frame import encode
 from glasshouse_collector.journal.identity import Identity
 from glasshouse_collector.journal.payloads import Compressor
+from glasshouse_collector.journal.recent import RecentPayloads
 from glasshouse_collector.journal.segment import Segments, SegmentWriter
 from glasshouse_collector.journal.settings import JournalSettings
 
@@ -49,6 +50,7 @@ class GroupWriter:
         clock: Clock,
         *,
         next_number: int,
+        recent: RecentPayloads,
     ) -> None:
         self._directory = settings.directory
         self._max_bytes = settings.max_bytes
@@ -61,6 +63,7 @@ class GroupWriter:
         self._metrics = metrics
         self._clock = clock
         self._next_number = next_number
+        self._recent = recent
         self._compressor = Compressor()
         self._active: SegmentWriter | None = None
         self._complained = False
@@ -93,22 +96,24 @@ class GroupWriter:
         room = self._max_bytes - self._segments.total_bytes
         segment, offset = writer.segment, writer.segment.end
         parts: list[bytes] = []
-        count = 0
+        offsets: list[int] = []
         for frame, (codec, content) in zip(frames, stored, strict=True):
             head = encode(frame, codec, content, segment.seed, offset)
             length = len(head) + len(content)
             if offset + length - segment.end > room:
                 break
             parts += (head, content)
+            offsets.append(offset)
             offset += length
-            count += 1
         if parts:
             self._write_durably(writer, b"".join(parts))
-            segment.frames += count
+            for at, frame in zip(offsets, frames, strict=False):
+                self._recent.keep((segment.number, at), frame.payload)
+            segment.frames += len(offsets)
             segment.end = offset
-            self._segments.frames_ever += count
-            group.kept += count
-        if count < len(frames):
+            self._segments.frames_ever += len(offsets)
+            group.kept += len(offsets)
+        if len(offsets) < len(frames):
             group.refusal = self._refuse_as_full()
 
     def _write_durably(self, writer: SegmentWriter, content: bytes) -> None:

@@ -82,10 +82,7 @@ def _buffers(texts: Any) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
 
 
 def _joined(texts: Any, starts: Indices) -> Any:
-    """View consecutive values as longer texts: the same bytes, fewer offsets.
-
-    Binary, as Arrow need not check the longer texts' encoding again.
-    """
+    """View consecutive values as longer texts: the same bytes, fewer offsets."""
     offsets, _content = _buffers(texts)
     joined = np.append(offsets[starts], offsets[-1]).astype(np.int32)
-    return pa.Array.from_buffers(pa.binary(), len(starts), [None, pa.py_buffer(joined), texts.buffers()[2]])
+    return pa.Array.from_buffers(pa.string(), len(starts), [None, pa.py_buffer(joined), texts.buffers()[2]])
