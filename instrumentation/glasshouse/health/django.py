@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from glasshouse.health.endpoint import PATHS, answer, answer_async
+from glasshouse.health.endpoint import PATHS, Answer, answer, answer_async
 from glasshouse.health.registry import Health, default
 
 try:
@@ -20,16 +20,20 @@ def urls(health: Health = default, *, asynchronous: bool = False) -> list[URLPat
 
 
 def _view(health: Health, at: str) -> Callable[[HttpRequest], HttpResponse]:
-    def view(_request: HttpRequest) -> HttpResponse:
-        found = answer(health, at)
-        return HttpResponse(found.body, status=found.status, headers=dict(found.headers))
+    def view(request: HttpRequest) -> HttpResponse:
+        return _response(request, answer(health, at))
 
     return view
 
 
 def _async_view(health: Health, at: str) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
-    async def view(_request: HttpRequest) -> HttpResponse:
-        found = await answer_async(health, at)
-        return HttpResponse(found.body, status=found.status, headers=dict(found.headers))
+    async def view(request: HttpRequest) -> HttpResponse:
+        return _response(request, await answer_async(health, at))
 
     return view
+
+
+def _response(request: HttpRequest, found: Answer) -> HttpResponse:
+    # Django leaves it to the server to send no body.
+    body = b"" if request.method == "HEAD" else found.body
+    return HttpResponse(body, status=found.status, headers=dict(found.headers))

@@ -86,6 +86,8 @@ def django_urls(path: str = "metrics") -> "list[URLPattern]":
     @require_safe  # type: ignore[untyped-decorator]
     def metrics(request: HttpRequest) -> HttpResponse:
         answer = expose(request.headers.get("accept", ""), request.headers.get("accept-encoding", ""))
-        return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+        # Django leaves it to the server to send no body.
+        body = b"" if request.method == "HEAD" else answer.body
+        return HttpResponse(body, status=answer.status, headers=dict(answer.headers))
 
     return [route(path, metrics, name="glasshouse-metrics")]
