@@ -87,6 +87,15 @@ class Served:
     http: httpx.Client
     channel: grpc.Channel
 
+    @property
+    def grpc_port(self) -> int:
+        """The port of the gRPC receiver."""
+        return self.grpc_receiver.bound_port
+
+    def still_serves(self) -> None:
+        """Assert that an honest sender over gRPC, on a connection of its own, gets its OK."""
+        assert self.export(RequestKind.TRACES, traces("GET /").SerializeToString()) == b""
+
     def export(self, kind: RequestKind, payload: bytes, **options: Any) -> bytes:
         """Send a request over gRPC; raises `grpc.RpcError`."""
         call = self.channel.unary_unary(f"/{SERVICES[kind]}/Export", None, None)

@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -132,6 +133,10 @@ class Connection:
             if received.kind == kind and stream in (None, received.stream):
                 return received
         raise AssertionError("the connection was closed")
+
+    def many(self, count: int, kind: int) -> Iterator[Frame]:
+        """Return that many frames of a kind, fewer where the server closes before."""
+        return islice((received for received in self.frames() if received.kind == kind), count)
 
     def closed(self) -> bool:
         """Read on until the server closes, which is True."""
