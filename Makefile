@@ -68,7 +68,7 @@ format: setup
 
 # The locked versions of everything, dev tools included, for Python 3.11 and later.
 lock:
-	$(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --extra collector --extra dev --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --extra all --extra collector --extra dev --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv $(STAMPS) $(CRATES:%=collector/%/target) tests/languages/*/target tests/languages/node/node_modules
