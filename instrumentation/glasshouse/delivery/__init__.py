@@ -25,6 +25,7 @@ Undo = Callable[[], None]
 __all__ = [
     "Counts",
     "DeadLetter",
+    "Signal",
     "counts",
     "dead_letters",
     "flush",

@@ -1,6 +1,6 @@
-"""One batch as a file: a line of JSON that describes it, then the body.
+"""One batch as a file: a line with a checksum and JSON that describes it, then the body.
 
-The description holds a checksum, so that a torn or changed file is found and never sent. The file
+The checksum covers all that follows it, so that a torn or changed file is found and never sent. The file
 appears whole, by rename. It is not synced: it outlives the process, a loss of power it may not.
 """
 
@@ -22,6 +22,9 @@ _VERSION = 1
 _MOST_HEADER_BYTES = 4096
 _MOST_REASON = 500
 _BLOCK_BYTES = 4096
+# As lists of one, which anything can be compared with: a file may hold what no set can.
+_TYPES = [[each] for each in CONTENT_TYPES]
+_ENCODINGS = [[each] for each in CONTENT_ENCODINGS]
 _NAME = re.compile(rf"(\d{{19}})-[0-9a-f]{{8}}\.({'|'.join(SIGNALS)})({re.escape(REFUSED)})?")
 
 
@@ -67,14 +70,13 @@ def write(folder: Path, batch: Batch, *, refused: str | None = None) -> Stored:
         "glasshouse": _VERSION,
         "content_type": batch.content_type,
         "content_encoding": batch.content_encoding,
-        "bytes": len(batch.body),
-        "crc32": zlib.crc32(batch.body),
     }
     if refused is not None:
         header["reason"] = refused[:_MOST_REASON]
     suffix = "" if refused is None else REFUSED
     name = f"{batch.created_ns:019d}-{secrets.token_hex(4)}.{batch.signal}{suffix}"
-    line = json.dumps(header).encode() + b"\n"
+    described = json.dumps(header).encode() + b"\n"
+    line = b"%08x %b" % (zlib.crc32(batch.body, zlib.crc32(described)), described)
     unfinished = folder / f".{name}"
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -94,10 +96,9 @@ def read(path: Path) -> Batch:
     if match is None:
         raise DamagedFileError("not the name of a batch")
     header, body = _parts(path)
-    if header.get("bytes") != len(body) or header.get("crc32") != zlib.crc32(body):
-        raise DamagedFileError("the checksum is wrong")
-    content_type, encoding = header.get("content_type"), header.get("content_encoding")
-    if content_type not in CONTENT_TYPES or encoding not in CONTENT_ENCODINGS:
+    content_type: Any = header.get("content_type")
+    encoding: Any = header.get("content_encoding")
+    if [content_type] not in _TYPES or [encoding] not in _ENCODINGS:
         raise DamagedFileError("the body is of an unknown type")
     signal: Any = match[2]
     return Batch(signal, body, int(match[1]), content_type, encoding)
@@ -108,22 +109,25 @@ def reason(path: Path) -> str | None:
     if not path.name.endswith(REFUSED):
         return None
     try:
-        return str(_parts(path, most_body=0)[0].get("reason") or "damaged")
+        return str(_parts(path, only_described=True)[0].get("reason") or "damaged")
     except DamagedFileError as damage:
         return f"damaged: {damage}"
 
 
-def _parts(path: Path, most_body: int = MOST_BODY_BYTES) -> tuple[dict[str, Any], bytes]:
+def _parts(path: Path, *, only_described: bool = False) -> tuple[dict[str, Any], bytes]:
     # O_NONBLOCK: opening a pipe that someone has put there must not hang.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BODY_BYTES + _MOST_HEADER_BYTES:
             raise DamagedFileError("not a file of the right size")
-        line = file.readline(_MOST_HEADER_BYTES)
-        body = file.read(most_body) if most_body else b""
+        checksum, space, described = file.readline(_MOST_HEADER_BYTES).partition(b" ")
+        body = b"" if only_described else file.read(MOST_BODY_BYTES)
+    whole = b"%08x" % zlib.crc32(body, zlib.crc32(described))
+    if not space or (checksum != whole and not only_described):
+        raise DamagedFileError("the checksum is wrong")
     try:
-        header = json.loads(line)
+        header = json.loads(described)
     except (ValueError, RecursionError):
         raise DamagedFileError("the description is unreadable") from None
     if not isinstance(header, dict) or header.get("glasshouse") != _VERSION:

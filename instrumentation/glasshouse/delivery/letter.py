@@ -1,5 +1,6 @@
 """What was not delivered, and why, as people look at it."""
 
+import contextlib
 import gzip
 import zlib
 from collections.abc import Iterable, Mapping
@@ -60,23 +61,15 @@ class DeadLetter:
 
 
 def in_folders(root: Path) -> list[DeadLetter]:
-    """Return what lies in the folders of all processes of a spool, oldest first."""
+    """Return what lies in the folders of all processes of a spool, oldest first; nothing without a spool."""
     found = []
-    for folder in folders(root):
-        try:
-            stored = batch_file.find(folder)
-        except OSError:  # its process ended just now, or it is another user's
-            continue
-        for each in stored:
-            path = folder / each.name
-            try:
-                reason = batch_file.reason(path)
-            except OSError:  # delivered just now
-                continue
-            state: Literal["waiting", "refused"] = "refused" if each.refused else "waiting"
-            found.append(
-                DeadLetter(state, each.signal, _time(each.created_ns), each.disk_bytes, reason, path)
-            )
+    # Other processes work there: what was listed may be delivered a moment later.
+    with contextlib.suppress(OSError):
+        for folder in folders(root):
+            with contextlib.suppress(OSError):
+                for stored in batch_file.find(folder):
+                    with contextlib.suppress(FileNotFoundError):
+                        found.append(_on_disk(folder, stored))
     return sorted(found, key=lambda letter: letter.time)
 
 
@@ -88,6 +81,13 @@ def in_memory(entries: Iterable[Entry]) -> list[DeadLetter]:
         for batch in batches
         if batch is not None
     ]
+
+
+def _on_disk(folder: Path, stored: batch_file.Stored) -> DeadLetter:
+    path = folder / stored.name
+    reason = batch_file.reason(path)
+    state: Literal["waiting", "refused"] = "refused" if stored.refused else "waiting"
+    return DeadLetter(state, stored.signal, _time(stored.created_ns), stored.disk_bytes, reason, path)
 
 
 def _time(created_ns: int) -> datetime:

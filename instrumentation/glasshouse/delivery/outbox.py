@@ -26,6 +26,7 @@ log = logging.getLogger("glasshouse")
 
 MEMORY_BYTES = 32 << 20
 _TICK = 0.1
+_DISK_GRACE = 3.0
 
 
 class ClosedError(Exception):
@@ -141,7 +142,9 @@ class Outbox:
         return len(again)
 
     def close(self, timeout: float) -> None:
-        """Keep on disk what waits in memory, then deliver what can be, at most `timeout` seconds long.
+        """Keep on disk what waits in memory, and deliver what can be, at most `timeout` seconds long.
+
+        A slow disk may take some seconds more.
 
         What is on disk then is for the next process; what is only in memory is lost, counted and logged.
         """
@@ -152,6 +155,9 @@ class Outbox:
         if works.spooler is not None:
             works.spooler.close()
         self.flush(timeout)
+        works.sender.stop()
+        # What could not be sent in time still gets to the disk, which takes milliseconds where it is well.
+        self._work_until(works, lambda: self._safe(works), time.monotonic() + _DISK_GRACE)
         unsafe = [entry for entry in works.waiting.entries() if entry.stored is None]
         lost = [entry for entry in unsafe if works.waiting.settle(entry)]
         if lost:

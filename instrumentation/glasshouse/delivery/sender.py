@@ -111,10 +111,16 @@ class Sender:
             return
         self._worked(entry.signal, destination.shown)
         if outcome.kind == "refused":
-            self._refuse(entry, batch, outcome.reason, destination.shown)
-        elif self._waiting.settle(entry):
-            self._counts.add(sent=1, replayed=int(from_disk))
-            self._count_rejected(outcome, entry.signal, destination.shown)
+            self._refuse(batch, outcome.reason, destination.shown)
+        # The file goes first: when the line is empty, so is the folder.
+        self._remove_file(entry)
+        if self._waiting.settle(entry):
+            if outcome.kind == "refused":
+                self._counts.add(refused=1)
+            else:
+                self._counts.add(sent=1, replayed=int(from_disk))
+                self._count_rejected(outcome, entry.signal, destination.shown)
+        # The spooler may have written it in between.
         self._remove_file(entry)
 
     def _batch(self, entry: Entry) -> Batch | None:
@@ -127,13 +133,13 @@ class Sender:
             return self._spool.read(stored)
         except DamagedFileError as damage:
             log.warning("a spooled batch of %s is damaged and not sent: %s", entry.signal, damage)
-            self._waiting.settle(entry)
-            self._counts.add(refused=1)
             self._spool.set_aside(stored)
+            self._counts.add(refused=1)
+            self._waiting.settle(entry)
         except FileNotFoundError:
             log.warning("a spooled batch of %s is gone: someone deleted its file", entry.signal)
-            self._waiting.settle(entry)
             self._counts.add(dropped=1)
+            self._waiting.settle(entry)
         except OSError as failure:
             self._failed(entry, Outcome("later", f"the spool cannot be read: {failure}"), "the disk")
         return None
@@ -153,11 +159,8 @@ class Sender:
             log.info("%s takes %s again", where, signal)
         pace.worked()
 
-    def _refuse(self, entry: Entry, batch: Batch, reason: str, where: str) -> None:
-        log.warning("%s refused a batch of %s, which is now a dead letter: %s", where, entry.signal, reason)
-        if not self._waiting.settle(entry):
-            return
-        self._counts.add(refused=1)
+    def _refuse(self, batch: Batch, reason: str, where: str) -> None:
+        log.warning("%s refused a batch of %s, which is now a dead letter: %s", where, batch.signal, reason)
         if self._spool is not None:
             try:
                 self._spool.refuse(batch, f"{where}: {reason}")
@@ -169,6 +172,5 @@ class Sender:
             log.warning("%s left out %d records of %s: %s", where, outcome.rejected, signal, outcome.reason)
 
     def _remove_file(self, entry: Entry) -> None:
-        # Read anew: the batch may have been written while it was being sent.
         if entry.stored is not None and self._spool is not None:
             self._spool.remove(entry.stored)
