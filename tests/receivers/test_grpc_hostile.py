@@ -31,7 +31,6 @@ pytest.importorskip("glasshouse_otlp_grpc", reason="the native gRPC server is no
 
 TRACES = RequestKind.TRACES
 PAYLOAD = traces("GET /").SerializeToString()
-LIMIT = 100_000
 CANCEL = b"\x00\x00\x00\x08"
 
 
