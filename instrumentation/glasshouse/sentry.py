@@ -4,13 +4,18 @@ Sentry's own tracing stays off, so that nothing is instrumented twice: the share
 get goes to its OTLP endpoint, made of the very spans that the collector gets.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from glasshouse import errors
@@ -80,17 +85,17 @@ def install(settings: Settings) -> Undo:
     Where the application has called `sentry_sdk.init` itself its client stays, and only the ids, the user,
     the breadcrumbs and the captured errors are joined to it.
     """
-    undos = [_link()]
-    client = sentry_sdk.get_client()
-    if not client.is_active():
+    undos: list[Undo] = []
+    if not sentry_sdk.get_client().is_active():
         undos.append(_start(settings))
         if settings.sentry_traces_sample_rate > 0:
             undos.append(_send_traces(settings))
+    undos.append(_link())
 
     def undo() -> None:
-        for each in reversed(undos):
+        while undos:
             with contained("ending Sentry"):
-                each()
+                undos.pop()()
 
     return undo
 
@@ -101,6 +106,9 @@ def _link() -> Undo:
     errors.reporters.append(_report)
     for name in _OWN_LOGGERS:
         ignore_logger(name)
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.add_span_processor(_Roots())
 
     def undo() -> None:
         errors.reporters.remove(_report)
@@ -151,7 +159,7 @@ def _start(settings: Settings) -> Undo:
 
 def _send_traces(settings: Settings) -> Undo:
     provider = trace.get_tracer_provider()
-    if settings.sentry_dsn is None or not hasattr(provider, "add_span_processor"):
+    if settings.sentry_dsn is None or not isinstance(provider, TracerProvider):
         return lambda: None
     from glasshouse.sentry_traces import SampledSpans  # noqa: PLC0415 - few want it, and it loads an exporter
 
@@ -227,21 +235,51 @@ def _enrich(event: "Event", hint: "Hint") -> "Event | None":
         exc = (hint.get("exc_info") or (None, None, None))[1]
         if _OURS not in hint and errors.was_captured(exc, trace.get_current_span()):
             return None
-        _add_trace(event, exc)
-        _add_bound(event)
-        _add_breadcrumbs(event, recent())
+        with _in_its_span(event, exc):
+            _add_bound(event)
+            _add_breadcrumbs(event, recent())
     return event
 
 
-def _add_trace(event: "Event", exc: BaseException | None) -> None:
-    home = errors.home(exc)
-    if home is None or _current_ids() is not None:
+@contextmanager
+def _in_its_span(event: "Event", exc: BaseException | None) -> Iterator[None]:
+    home = (
+        None if trace.get_current_span().get_span_context().is_valid else errors.home(exc) or _root_of_task()
+    )
+    if home is None:
+        yield
         return
     ids: dict[str, object] = {
         "trace_id": format_trace_id(home.trace_id),
         "span_id": format_span_id(home.span_id),
     }
     event.setdefault("contexts", {})["trace"] = ids
+    with trace.use_span(trace.NonRecordingSpan(home)):
+        yield
+
+
+# The span of the request or job that a task runs, or has just run.
+_root: ContextVar[trace.SpanContext | None] = ContextVar("glasshouse_sentry_root", default=None)
+
+
+class _Roots(SpanProcessor):
+    """Notes the first span of each request.
+
+    Sentry stands around an ASGI application, and sees what it raises when the server's span has ended.
+    """
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        if span.parent is None or span.parent.is_remote:
+            _root.set(span.get_span_context())
+
+
+def _root_of_task() -> trace.SpanContext | None:
+    # A thread serves one request after the other in one context, so there it could be another's span.
+    try:
+        asyncio.current_task()
+    except RuntimeError:
+        return None
+    return _root.get()
 
 
 def _add_bound(event: "Event") -> None:
