@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import TracerProvider
 
 import glasshouse
+from application_process import Collected
 from otlp_listener import Listener
 
 
@@ -181,3 +182,34 @@ print(theirs._atexit_handler is not None)
     )
     assert "has set TracerProvider before glasshouse.configure()" in done.stdout + done.stderr
     assert done.stdout.strip().endswith("True")
+
+
+def test_a_part_that_fails_leaves_the_others_and_the_application() -> None:
+    """Outside of tests it is one line in the log; what does not need that part is set up."""
+    script = """
+import logging
+logging.basicConfig()
+from glasshouse import hooks
+def broken(settings): raise ZeroDivisionError("broken")
+hooks.install = broken
+import glasshouse
+glasshouse.configure("shop", endpoint="http://127.0.0.1:9", heartbeat_seconds=60, shutdown_seconds=0.5)
+from opentelemetry import trace
+print(trace.get_tracer("t").start_span("a").is_recording(), glasshouse.flush(timeout=0.1))
+glasshouse.shutdown()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "installing hooks failed: ZeroDivisionError: broken" in done.stderr
+    assert done.stdout.splitlines()[-1] == "True False"
+
+
+def test_grpc_is_sent_by_the_plain_exporter(collected: Collected) -> None:
+    """All it takes is the protocol and the address."""
+    glasshouse.configure(
+        "by-grpc", endpoint=f"http://{collected.process.endpoints()['grpc']}", protocol="grpc"
+    )
+    trace.get_tracer("t").start_span("a").end()
+    assert glasshouse.flush(timeout=30)
+    assert collected.spans("by-grpc") == ["a"]
