@@ -118,14 +118,15 @@ class _SpanStamp(SpanProcessor):
 class _LogRecordStamp(LogRecordProcessor):
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         values = bound()
-        if not values:
+        if not values or getattr(log_record, "glasshouse_stamped", False):
             return
         with contained("stamping a log record"):
             attributes = log_record.log_record.attributes
             if not isinstance(attributes, MutableMapping):
                 attributes = log_record.log_record.attributes = dict(attributes or {})
             for name, value in values.items():
-                attributes.setdefault(name, value)
+                if name not in attributes:
+                    attributes[name] = value
 
     def shutdown(self) -> None:
         """Nothing is held."""

@@ -4,11 +4,13 @@ import logging
 import traceback
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, TypeGuard
 
 from opentelemetry.util.types import AttributeValue
 
-from glasshouse.attributes import attributes, text
+from glasshouse.attributes import LONGEST_TEXT, MOST_ATTRIBUTES, attribute_name, attributes, text
 
 OWN = "_glasshouse_own"
 FIELDS = "_glasshouse_fields"
@@ -19,6 +21,10 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
     "asctime", "color_message", "message", "otelServiceName", "otelSpanID", "otelTraceID", "otelTraceSampled",
     "taskName",
 }  # fmt: skip
+_RECORD = logging.LogRecord
+_STANDARD_COUNT = len(vars(logging.LogRecord("", 0, "", 0, "", None, None)))
+_LARGEST = 1 << 63
+_NOTHING: Mapping[str, AttributeValue] = MappingProxyType({})
 # What structlog's processors leave among the fields, and a record says already.
 _STRUCTLOG = frozenset(
     {
@@ -59,9 +65,9 @@ class Entry:
         exception: BaseException | None = None,
         stack: str | None = None,
     ) -> None:
-        self.message = text(message)
+        self.message = message if _is_plain_text(message) else text(message)
         self.exception = exception
-        self.fields: dict[str, AttributeValue] = attributes(fields) if fields else {}
+        self.fields = _attributes(fields) if fields else {}
         self.event_name: str | None = None
         for name in _EVENT_NAMES:
             if name in self.fields:
@@ -72,12 +78,12 @@ class Entry:
     def of(cls, record: logging.LogRecord) -> "Entry":
         """Read a record of `logging`, whoever made it."""
         about = record.__dict__
-        fields = {
-            name: value for name, value in about.items() if name not in STANDARD and not name.startswith("_")
-        }
+        # What LogRecord sets itself comes first.
+        items = islice(about.items(), _STANDARD_COUNT, None) if type(record) is _RECORD else about.items()
+        fields = {name: value for name, value in items if name not in STANDARD and name[:1] != "_"}
         if FIELDS in about:
             fields.update(about[FIELDS])
-        exception = _exception(record.exc_info)
+        exception = _exception(record.exc_info) if record.exc_info else None
         written = record.msg
         if isinstance(written, Rendered):
             return cls.of_structlog({**fields, **written.fields}, exception)
@@ -97,9 +103,13 @@ class Entry:
             fields["exception.stacktrace"] = formatted
         return cls(event_dict.get("event", ""), fields, exception, stack if isinstance(stack, str) else None)
 
-    @cached_property
-    def error(self) -> dict[str, AttributeValue]:
+    @property
+    def error(self) -> Mapping[str, AttributeValue]:
         """The attributes of the exception conventions, and the stack where one was asked for; or nothing."""
+        return _NOTHING if self.exception is None and self._stack is None else self._error
+
+    @cached_property
+    def _error(self) -> dict[str, AttributeValue]:
         found: dict[str, AttributeValue] = {}
         if self.exception is not None:
             found["exception.type"] = _type_name(type(self.exception))
@@ -108,6 +118,27 @@ class Entry:
         if self._stack:
             found["code.stacktrace"] = _cut(self._stack)
         return found
+
+
+def _is_plain_text(value: object) -> TypeGuard[str]:
+    return type(value) is str and value.isascii() and len(value) <= LONGEST_TEXT
+
+
+def _attributes(fields: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """Do what `attributes` does, in less time where nothing has to be made of the values, as is common."""
+    found: dict[str, AttributeValue] = {}
+    for name, value in fields.items():
+        kind = type(value)
+        plain = (
+            (kind is str and value.isascii() and len(value) <= LONGEST_TEXT)
+            or (kind is int and -_LARGEST < value < _LARGEST)
+            or kind is float
+            or kind is bool
+        )
+        if not (plain and name.isascii()):
+            return attributes(fields)
+        found[attribute_name(name)] = value
+    return found if len(found) <= MOST_ATTRIBUTES else attributes(fields)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -10,15 +10,23 @@ lines say, which makes more to export each time; and it cannot be taken out agai
 import logging
 import os
 import time
-from collections.abc import Mapping
 from contextvars import ContextVar
+from typing import ClassVar
 
 from opentelemetry._logs import Logger, LoggerProvider, LogRecord
 from opentelemetry._logs._internal import ProxyLoggerProvider
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
 from opentelemetry.instrumentation.log_utils import std_to_otel
-from opentelemetry.util.types import AttributeValue
+from opentelemetry.sdk._logs import Logger as SDKLogger
+from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
+from opentelemetry.sdk.environment_variables import (
+    OTEL_ATTRIBUTE_COUNT_LIMIT,
+    OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+    OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT,
+    OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+)
 
+from glasshouse.context import bound
 from glasshouse.logs.entry import OWN, Entry
 
 _SEVERITY_TEXT = {"WARNING": "WARN", "CRITICAL": "FATAL"}
@@ -26,7 +34,26 @@ _SEVERITY_TEXT = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 _OF_THE_WAY_OUT = ("opentelemetry.exporter", "opentelemetry.sdk", "glasshouse.delivery")
 _OFFICIAL_HANDLERS = ("opentelemetry.instrumentation.logging.handler", "opentelemetry.sdk._logs._internal")
 
+_LIMITS = (
+    OTEL_ATTRIBUTE_COUNT_LIMIT,
+    OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+    OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT,
+    OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT,
+)
+
 _exporting: ContextVar[bool] = ContextVar("glasshouse_exporting_log", default=False)
+
+
+class _Clean(ReadWriteLogRecord):
+    """A record whose attributes are as the SDK wants them, and have what is bound.
+
+    Made so a second time, they would cost a third more.
+    """
+
+    glasshouse_stamped: ClassVar = True
+
+    def __post_init__(self) -> None:
+        """Leave the attributes as they are."""
 
 
 class Export:
@@ -41,6 +68,9 @@ class Export:
         self._least = _level("OTEL_PYTHON_LOG_HANDLER_LEVEL")
         self._loggers: dict[str, Logger] = {}
         self._code_attributes = _flag("OTEL_PYTHON_LOG_CODE_ATTRIBUTES")
+        # Entries are within these already, unless a variable asks for less.
+        asked_for_less = any(os.environ.get(variable) for variable in _LIMITS)
+        self._limits = None if asked_for_less else LogRecordLimits()
 
     def wants(self, name: str, level: int) -> bool:
         """Whether something that the logger `name` logs, here and now, is to be exported."""
@@ -57,44 +87,35 @@ class Export:
 
     def record(self, record: logging.LogRecord, entry: Entry) -> None:
         """Export a record of `logging`."""
-        code: Mapping[str, AttributeValue] = {}
+        attributes = {**bound(), **entry.error, **entry.fields}
         if self._code_attributes:
-            code = {
+            attributes |= {
                 "code.file.path": record.pathname,
                 "code.function.name": record.funcName,
                 "code.line.number": record.lineno,
             }
-        self.entry(
-            record.name, record.levelno, entry, level_name=record.levelname, at=record.created, code=code
+        logger = self._logger(record.name)
+        log_record = LogRecord(
+            timestamp=int(record.created * 1e9),
+            observed_timestamp=time.time_ns(),
+            context=get_current(),
+            severity_text=_SEVERITY_TEXT.get(record.levelname, record.levelname),
+            severity_number=std_to_otel(record.levelno),
+            body=entry.message,
+            attributes=attributes,
+            event_name=entry.event_name,
         )
+        if self._limits is not None and isinstance(logger, SDKLogger):
+            scope = logger.instrumentation_scope
+            logger.emit(_Clean(log_record, logger.resource, scope, self._limits))  # type: ignore[arg-type]
+        else:
+            logger.emit(log_record)
 
-    def entry(  # noqa: PLR0913 - a log record has that much
-        self,
-        name: str,
-        level: int,
-        entry: Entry,
-        *,
-        level_name: str | None = None,
-        at: float | None = None,
-        code: Mapping[str, AttributeValue] | None = None,
-    ) -> None:
-        """Export something logged at a level of `logging`, at a time in seconds, now where there is none."""
+    def event(self, name: str, level: int, entry: Entry) -> None:
+        """Export something that is logged now, not through `logging`, at one of its levels."""
         token = _exporting.set(True)
         try:
-            level_name = level_name or logging.getLevelName(level)
-            now = time.time_ns()
-            self._logger(name).emit(
-                LogRecord(
-                    timestamp=int(at * 1e9) if at is not None else now,
-                    observed_timestamp=now,
-                    context=get_current(),
-                    severity_text=_SEVERITY_TEXT.get(level_name, level_name),
-                    severity_number=std_to_otel(level),
-                    body=entry.message,
-                    attributes={**(code or {}), **entry.error, **entry.fields},
-                    event_name=entry.event_name,
-                )
-            )
+            self.record(logging.LogRecord(name, level, "", 0, "", None, None), entry)
         finally:
             _exporting.reset(token)
 

@@ -28,6 +28,7 @@ _RENAMED = {
     "error_message": "exception.message",
     "stack_trace": "exception.stacktrace",
 }
+_SPECIAL = STANDARD | {*SPREAD, *_RENAMED, "exc_info", "exception", "stack_info", "stacklevel"}
 _OWN_FILES = frozenset({__file__, structlog.stdlib.__file__})
 
 
@@ -66,8 +67,9 @@ def named(name: str | None, fields: Mapping[str, Any]) -> Logger:
 def _record(
     logger: logging.Logger, level: int, event: object, args: tuple[Any, ...], fields: dict[str, Any]
 ) -> logging.LogRecord:
-    exc_info, stack_info = _error(fields)
-    caller = _caller(fields.pop("stacklevel", 1))
+    special = not _SPECIAL.isdisjoint(fields)
+    exc_info, stack_info = _error(fields) if special else (None, False)
+    caller = _caller(fields.pop("stacklevel", 1) if special else 1)
     record = logger.makeRecord(
         logger.name,
         level,
@@ -82,19 +84,20 @@ def _record(
         if stack_info
         else None,
     )
-    _put(record, fields)
+    if special:
+        _put_special(record, fields)
+    record.__dict__.update(fields)
+    record.__dict__[OWN] = True
     return record
 
 
-def _put(record: logging.LogRecord, fields: dict[str, Any]) -> None:
+def _put_special(record: logging.LogRecord, fields: dict[str, Any]) -> None:
     for name in SPREAD:
         if isinstance(fields.get(name), Mapping):
             fields.update(fields.pop(name))
     for name in _RENAMED.keys() & fields.keys():
         fields[_RENAMED[name]] = fields.pop(name)
     clashing = {name: fields.pop(name) for name in STANDARD.intersection(fields)}
-    record.__dict__.update(fields)
-    record.__dict__[OWN] = True
     if clashing:
         # A field may be called `module` or `name`; on the record itself these say something else.
         record.__dict__[FIELDS] = clashing

@@ -74,7 +74,7 @@ class StructlogEvents:
             name = str(event_dict.get("logger") or getattr(logger, "name", None) or _NO_NAME)
             level = _LEVELS.get(method_name.upper(), logging.INFO)
             if self._levels.lets_through(name, level) and self._export.wants(name, level):
-                self._export.entry(name, level, Entry.of_structlog(event_dict))
+                self._export.event(name, level, Entry.of_structlog(event_dict))
         return result
 
 
