@@ -1,6 +1,6 @@
 """What applications pass as attributes, made into what every exporter accepts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -12,6 +12,7 @@ MOST_ATTRIBUTES = 64
 _MOST_ELEMENTS = 256
 _DEEPEST = 4
 _PLAIN = frozenset({bool, float})
+_SCALAR = frozenset({str, int, bool, float})
 
 
 def attribute_name(name: str) -> str:
@@ -29,17 +30,17 @@ def attributes(given: Mapping[str, object]) -> dict[str, AttributeValue]:
     more there were.
     """
     converted: dict[str, AttributeValue] = {}
-    for position, (name, each) in enumerate(_flat(given, 0)):
-        if position >= MOST_ATTRIBUTES:
-            converted["glasshouse.dropped_attributes"] = position + 1 - MOST_ATTRIBUTES
-            continue
-        converted[attribute_name(text(name))] = attribute_value(each)
+    dropped = _add(given, converted, "", 0)
+    if dropped:
+        converted["glasshouse.dropped_attributes"] = dropped
     return converted
 
 
 def attribute_value(value: Any) -> AttributeValue:
     """Return a value that can be encoded: text of up to 16,384 characters, integers of up to 64 bits."""
     kind = type(value)
+    if kind is str:
+        return text(value)
     if kind in _PLAIN:
         return value  # type: ignore[no-any-return]
     if kind is int:
@@ -53,6 +54,8 @@ def attribute_value(value: Any) -> AttributeValue:
 
 def text(value: object, longest: int = LONGEST_TEXT) -> str:
     """Return a value as text that is valid UTF-8 and at most so many characters long; never raises."""
+    if type(value) is str and len(value) <= longest and value.isascii():
+        return value
     try:
         written = value if isinstance(value, str) else _written(value)
         written = written[:longest]
@@ -81,11 +84,15 @@ def _sequence(elements: Sequence[object]) -> AttributeValue:
     return [text(each) for each in converted]
 
 
-def _flat(given: Mapping[str, object], depth: int, prefix: str = "") -> Iterator[tuple[str, object]]:
+def _add(given: Mapping[str, object], converted: dict[str, AttributeValue], prefix: str, depth: int) -> int:
+    dropped = 0
     for name, value in given.items():
         if value is None:
             continue
-        if isinstance(value, Mapping) and depth < _DEEPEST:
-            yield from _flat(value, depth + 1, f"{prefix}{name}.")
+        if type(value) not in _SCALAR and isinstance(value, Mapping) and depth < _DEEPEST:
+            dropped += _add(value, converted, f"{prefix}{text(name)}.", depth + 1)
+        elif len(converted) < MOST_ATTRIBUTES:
+            converted[attribute_name(prefix + text(name))] = attribute_value(value)
         else:
-            yield f"{prefix}{name}", value
+            dropped += 1
+    return dropped
