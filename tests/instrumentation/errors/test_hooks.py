@@ -4,7 +4,6 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,14 +47,6 @@ def listener() -> Iterator[Listener]:
     """Listen for OTLP/HTTP on a port of the system's choice."""
     with listen() as listening:
         yield listening
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Start programs with a spool of their own."""
-    starting = Programs(tmp_path, {"GLASSHOUSE_SPOOL_DIR": str(tmp_path / "spool")})
-    yield starting
-    starting.end()
 
 
 @pytest.fixture

@@ -50,6 +50,36 @@ def captured():
         glasshouse.capture_exception(exc)
         raise
 """
+DJANGO = """
+import os, sys
+import django
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import path
+
+def ready(request): return HttpResponse("ready")
+
+def fail(request):
+    import glasshouse
+    glasshouse.bind(user_id="u1")
+    raise ValueError("in a handler")
+
+def captured(request):
+    import glasshouse
+    try:
+        raise ValueError("in a thread")
+    except ValueError as exc:
+        glasshouse.capture_exception(exc)
+        raise
+
+urlpatterns = [path("ready", ready), path("fail", fail), path("captured", captured)]
+ROOT_URLCONF, SECRET_KEY, ALLOWED_HOSTS, MIDDLEWARE = "app", "not a secret", ["*"], []
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "app"
+    from django.core.management import execute_from_command_line
+    execute_from_command_line(["app.py", "runserver", "--noreload", sys.argv[1]])
+"""
 
 
 @pytest.mark.parametrize(
@@ -57,8 +87,9 @@ def captured():
     [
         (FASTAPI, ("glasshouse", "run", "--", "uvicorn", "app:app", "--port")),
         (FLASK, ("glasshouse", "run", "--", "flask", "run", "--port")),
+        (DJANGO, ("glasshouse", "run", "--", "python", "app.py")),
     ],
-    ids=["fastapi", "flask"],
+    ids=["fastapi", "flask", "django"],
 )
 def test_a_failing_request_is_one_event_with_the_ids_of_its_span(
     source: str, command: tuple[str, ...], sentry: SentryServer, programs: Programs
@@ -73,6 +104,8 @@ def test_a_failing_request_is_one_event_with_the_ids_of_its_span(
         "OTEL_SERVICE_NAME": "shop",
         "GLASSHOUSE_ENVIRONMENT": "staging",
     }
+    if source is DJANGO:
+        variables["DJANGO_SETTINGS_MODULE"] = "app"
     server = programs.start(*command, str(port), **variables)
     programs.answers(f"{url}/ready")
     trace_ids = [f"{number:032x}" for number in (0xFA11, 0xCA97)]
