@@ -98,7 +98,7 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self.close()
 
     def send(self, octets: bytes) -> bool:
         """Send; False where the server has closed the connection."""
@@ -116,9 +116,9 @@ class Connection:
             body = body[_FRAME_BYTES:]
         self.send(frame(DATA, END_STREAM, stream, body))
 
-    def end(self) -> None:
-        """Send no more."""
-        self._socket.shutdown(socket.SHUT_WR)
+    def close(self) -> None:
+        """Leave, whatever is under way."""
+        self._socket.close()
 
     def frames(self) -> Iterator[Frame]:
         """Return what the server sends, until it closes."""
