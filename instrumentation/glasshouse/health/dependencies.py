@@ -69,10 +69,13 @@ def celery(app: Any, *, workers: int = 1, timeout: float = 2.0) -> Callable[[], 
     """Check that at least so many workers of a Celery application answer a ping within `timeout` seconds."""
 
     def ask() -> str:
-        replies = app.control.ping(timeout=timeout, limit=workers)
+        with app.connection_for_write() as connection:
+            # Otherwise a broker that is away is tried again and again, past any timeout.
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout)
+            replies = app.control.ping(connection=connection, timeout=timeout, limit=workers)
         if len(replies) < workers:
-            raise Unhealthy(f"{len(replies)} of {workers} workers answered")
-        return f"{len(replies)} workers answered"
+            raise Unhealthy(f"workers answering: {len(replies)}, wanted: {workers}")
+        return f"workers answering: {len(replies)}"
 
     return ask
 

@@ -8,10 +8,14 @@ Status = Literal["healthy", "degraded", "unhealthy"]
 
 _LONGEST_DETAIL = 200
 _DEEPEST_CAUSE = 5
-# A URL's user and password, however odd; then what is named as a secret.
+# What is behind it is cut off before it is looked at, so that a hostile text costs nothing.
+_LONGEST_LOOKED_AT = 1000
+# A URL's user and password, however odd; then what is named as a secret. No part repeats without a bound
+# before another: the time would grow with the square or cube of the length.
 _USER_OF_URL = re.compile(r"://\S*@")
 _NAMED_SECRET = re.compile(
-    r"(?i)(\w*(?:passw(?:or)?d|pwd|secret|token|api[_-]?key|credential)\w*[\"']?\s*[=:]\s*|bearer\s+|basic\s+)"
+    r"(?i)((?:passw(?:or)?d|pwd|secret|token|api[_-]?key|credential)\w{0,16}[\"']?\s{0,4}[=:]\s{0,4}"
+    r"|bearer\s{1,4}|basic\s{1,4})"
     r"(?:\"[^\"]*\"|'[^']*'|[^\s,;&]+)"
 )
 
@@ -51,7 +55,7 @@ def of_failure(failure: BaseException, seconds: float) -> Outcome:
 
 def scrubbed(text: str) -> str:
     """Return a text, at most 200 characters of it, without passwords as far as they can be told."""
-    without_users = _USER_OF_URL.sub("://***@", text[: 20 * _LONGEST_DETAIL])
+    without_users = _USER_OF_URL.sub("://***@", text[:_LONGEST_LOOKED_AT])
     return _NAMED_SECRET.sub(r"\1***", without_users)[:_LONGEST_DETAIL]
 
 
