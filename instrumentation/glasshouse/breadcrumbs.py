@@ -4,8 +4,8 @@ import os
 import threading
 import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
@@ -21,8 +21,7 @@ _MOST_KEPT = 200
 _HEARTBEAT = "glasshouse.heartbeat"
 
 
-@dataclass(frozen=True, slots=True)
-class Breadcrumb:
+class Breadcrumb(NamedTuple):
     """One log record, cut to what tells the story: its time in nanoseconds, and up to 512 characters."""
 
     time: int
@@ -55,23 +54,18 @@ class Trail(LogRecordProcessor):
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         """Keep the record."""
-        with contained("keeping a breadcrumb"):
-            record = log_record.log_record
-            if record.event_name == _HEARTBEAT:
-                return
-            scope = log_record.instrumentation_scope
-            crumb = Breadcrumb(
-                record.timestamp or record.observed_timestamp or time.time_ns(),
-                record.severity_text or "",
-                scope.name if scope else "",
-                text(record.body, _LONGEST_MESSAGE),
-            )
-            self._keep(record.trace_id or 0, crumb)
+        try:
+            self._take(log_record)
+        except Exception:
+            # Entering `contained` only on failure keeps its cost from every record.
+            with contained("keeping a breadcrumb"):
+                raise
 
     def recent(self, trace_id: int) -> list[Breadcrumb]:
         """Return the last records of a trace, oldest first; 0 means those in no trace."""
         with self._lock:
-            return list(self._trails.get(trace_id, ()))
+            found = list(self._trails.get(trace_id, ()))
+        return [crumb._replace(message=text(crumb.message, _LONGEST_MESSAGE)) for crumb in found]
 
     def shutdown(self) -> None:
         """Forget all."""
@@ -85,6 +79,20 @@ class Trail(LogRecordProcessor):
     def after_fork(self) -> None:
         """Replace the lock in a forked child, where a thread that is not there may hold the old one."""
         self._lock = threading.RLock()
+
+    def _take(self, log_record: ReadWriteLogRecord) -> None:
+        record = log_record.log_record
+        if record.event_name == _HEARTBEAT:
+            return
+        scope, body = log_record.instrumentation_scope, record.body
+        crumb = Breadcrumb(
+            record.timestamp or record.observed_timestamp or time.time_ns(),
+            record.severity_text or "",
+            scope.name if scope else "",
+            # Whether text is valid UTF-8 is looked at where it is wanted: few records ever are.
+            body[:_LONGEST_MESSAGE] if isinstance(body, str) else text(body, _LONGEST_MESSAGE),
+        )
+        self._keep(record.trace_id or 0, crumb)
 
     def _keep(self, trace_id: int, crumb: Breadcrumb) -> None:
         with self._lock:
