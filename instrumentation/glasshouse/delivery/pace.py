@@ -24,13 +24,13 @@ class Pace:
         return self.failures > 0
 
     def failed(self, wait: float | None) -> None:
-        """Pause: as long as the endpoint says, else twice as long as the last time."""
+        """Pause: twice as long as the last time, or as the endpoint says, but never shorter than at first."""
         jitter = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self.failures) * jitter
         self.failures = min(self.failures + 1, 30)
         self._told = wait is not None
         self.failed_at = time.monotonic()
-        self.ready_at = self.failed_at + (pause if wait is None else wait)
+        self.ready_at = self.failed_at + (pause if wait is None else max(wait, _FIRST_PAUSE * jitter))
 
     def worked(self) -> None:
         """Go on without a pause."""

@@ -38,6 +38,7 @@ class Sender:
         self, waiting: Waiting, destinations: Destinations, spool: Spool | None, counts: Counter
     ) -> None:
         self.paces: dict[Signal, Pace] = {signal: Pace() for signal in SIGNALS}
+        self._troubles: dict[Signal, str] = {}
         self._waiting = waiting
         self._destinations = destinations
         self._spool = spool
@@ -146,7 +147,10 @@ class Sender:
 
     def _failed(self, entry: Entry, outcome: Outcome, where: str) -> None:
         pace = self.paces[entry.signal]
-        if not pace.away:
+        # One line for each new kind of trouble, not for each attempt.
+        trouble = outcome.reason.partition(" ")[0]
+        if not pace.away or trouble != self._troubles.get(entry.signal):
+            self._troubles[entry.signal] = trouble
             log.warning("%s of %s: %s; what cannot be sent waits", where, entry.signal, outcome.reason)
         pace.failed(outcome.wait)
         entry.attempts += outcome.suspicious

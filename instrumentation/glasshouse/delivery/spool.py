@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import threading
@@ -14,6 +15,8 @@ from glasshouse.delivery import batch_file
 from glasshouse.delivery.batch import Batch, Signal
 from glasshouse.delivery.batch_file import REFUSED, Stored
 from glasshouse.delivery.process_folder import ProcessFolder, declared_bytes, folders
+
+log = logging.getLogger("glasshouse")
 
 _REFUSED_SHARE = 4
 _STRANGE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -54,6 +57,7 @@ class Spool:
         self._bound = bound
         self._lock = threading.Lock()
         self._own: ProcessFolder | None = None
+        self._path: Path | None = None
         self._refused: deque[Stored] = deque()
         self._refused_bytes = 0
         self._closed = False
@@ -67,8 +71,9 @@ class Spool:
         return batch_file.read(self._folder() / stored.name)
 
     def remove(self, stored: Stored) -> None:
-        """Delete a batch; nothing happens where it is gone already."""
-        (self._folder() / stored.name).unlink(missing_ok=True)
+        """Delete a batch, even after `close`; nothing happens where it is gone already."""
+        if self._path is not None:
+            (self._path / stored.name).unlink(missing_ok=True)
 
     def refuse(self, batch: Batch, reason: str) -> None:
         """Keep a batch as a dead letter; the oldest dead letters make room."""
@@ -85,7 +90,10 @@ class Spool:
         return self._refused_bytes
 
     def adopt(self) -> list[Stored]:
-        """Move here what dead processes left, and return what of it waits to be sent, oldest first."""
+        """Move here what dead processes left, and return what of it waits to be sent, oldest first.
+
+        What cannot be moved stays where it is, for the next attempt.
+        """
         waiting: list[Stored] = []
         for path in folders(self.root):
             if self._own is not None and path == self._own.path:
@@ -94,7 +102,9 @@ class Spool:
             if dead is None:
                 continue
             try:
-                waiting += self._move_in(path)
+                self._move_in(path, waiting)
+            except OSError as failure:
+                log.warning("telemetry of an ended process cannot be taken over yet: %s", failure)
             finally:
                 dead.close()
         return sorted(waiting)
@@ -149,10 +159,10 @@ class Spool:
                 raise OSError("the spool is closed")
             if self._own is None:
                 self._own = ProcessFolder.create(self.root)
+                self._path = self._own.path
             return self._own.path
 
-    def _move_in(self, dead: Path) -> list[Stored]:
-        waiting = []
+    def _move_in(self, dead: Path, waiting: list[Stored]) -> None:
         for stored in batch_file.find(dead):
             (dead / stored.name).rename(self._folder() / stored.name)
             if stored.refused:
@@ -162,7 +172,6 @@ class Spool:
         for name in os.listdir(dead):  # noqa: PTH208
             if name.startswith("."):  # torn by the end of the process
                 (dead / name).unlink(missing_ok=True)
-        return waiting
 
     def _keep_refused(self, stored: Stored) -> None:
         with self._lock:

@@ -13,8 +13,9 @@ from scripted_endpoint import Endpoint, endpoint
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away the variables of the developer's shell."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Take away the variables of the developer's shell, and keep off the spool at home."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     for name in list(os.environ):
         if name.startswith(("OTEL_", "GLASSHOUSE_")):
             monkeypatch.delenv(name)

@@ -228,6 +228,33 @@ def test_a_wrong_key_loses_nothing(
     until(lambda: delivery.counts().sent == 1, "it is delivered")
 
 
+def test_each_new_trouble_is_told_once(
+    install: Install, export: Export, listening: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not each attempt has its line in the log, but a wrong key is seen behind an outage."""
+    listening.answer = _down
+    install()
+    export(b"waits")
+    for _ in range(3):
+        delivery.flush(10)
+    listening.answer = lambda _: Answer(401)
+    until(lambda: not delivery.flush(1) and "401" in caplog.text, "the key is refused")
+    assert [record.getMessage().count("503") for record in caplog.records] == [1, 0]
+    assert len(listening.received) > 3
+
+
+def test_an_endpoint_that_asks_for_no_pause_gets_one(
+    install: Install, export: Export, listening: Endpoint
+) -> None:
+    """`Retry-After: 0` does not make the sender run in circles."""
+    listening.answer = lambda _: Answer(503, {"retry-after": "0"})
+    install()
+    export(b"waits")
+    until(lambda: delivery.counts().spooled == 1, "it is on disk")
+    assert not delivery.flush(10)
+    assert len(listening.received) <= 2
+
+
 def test_a_silent_client_at_debug_level(
     install: Install, export: Export, caplog: pytest.LogCaptureFixture
 ) -> None:
