@@ -26,6 +26,7 @@ SUBJECTS = {
     "memory": "resident memory at 50,000 spans a second",
     "queries": "a trace by id and a word in 10 M records",
     "disk": "bytes on disk on the Train Ticket recordings",
+    "sdk": "a log call, a span, a request with the SDK, beside OpenTelemetry's and beside none; importing it",
 }
 
 
