@@ -17,6 +17,7 @@ from glasshouse.delivery import spooler as spooling
 from glasshouse.delivery.batch import Batch, Signal
 from glasshouse.delivery.counter import Counter, Counts
 from glasshouse.delivery.destinations import Destination, Destinations
+from glasshouse.delivery.process_folder import abandon_inherited
 from glasshouse.delivery.sender import Sender
 from glasshouse.delivery.spool import Spool
 from glasshouse.delivery.spooler import Spooler
@@ -167,8 +168,7 @@ class Outbox:
 
     def after_fork(self) -> None:
         """Begin anew in a forked child: what waits belongs to the parent, which sends it."""
-        if self._works.spool is not None:
-            self._works.spool.abandon()
+        abandon_inherited()
         self._destinations.after_fork()
         self._works = self._make_works()
 

@@ -11,13 +11,15 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _LOCK = "lock"
+# Of all folders that this process has open, also for a moment: a forked child has them too.
+_descriptors: set[int] = set()
 _MOST_DIGITS = 20
 
 
 class ProcessFolder:
     """A folder that is this process's alone as long as the object is open.
 
-    The lock is of the kind that a fork shares: a child must `abandon` what it inherits. The lock file
+    The lock is of the kind that a fork shares: a child must `abandon_inherited`. The lock file
     says how much its owner keeps there, so that processes can share one bound.
     """
 
@@ -35,11 +37,12 @@ class ProcessFolder:
         unborn = root / f".{name}"
         unborn.mkdir(mode=0o700)
         descriptor = os.open(unborn / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _descriptors.add(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             unborn.rename(root / name)
         except BaseException:
-            os.close(descriptor)
+            _close(descriptor)
             (unborn / _LOCK).unlink()
             unborn.rmdir()
             raise
@@ -54,6 +57,7 @@ class ProcessFolder:
             descriptor = os.open(path / _LOCK, flags, 0o600)
         except (FileNotFoundError, PermissionError):
             return None
+        _descriptors.add(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever had it may have removed it between our opening and our locking it.
@@ -62,9 +66,9 @@ class ProcessFolder:
         except (BlockingIOError, FileNotFoundError):
             pass
         except BaseException:
-            os.close(descriptor)
+            _close(descriptor)
             raise
-        os.close(descriptor)
+        _close(descriptor)
         return None
 
     def declare(self, used_bytes: int) -> None:
@@ -77,11 +81,13 @@ class ProcessFolder:
             if [*os.listdir(self.path)] == [_LOCK]:  # noqa: PTH208 - names are all that is needed
                 (self.path / _LOCK).unlink()
                 self.path.rmdir()
-        os.close(self._descriptor)
+        _close(self._descriptor)
 
-    def abandon(self) -> None:
-        """Let go of what a fork inherited: the lock stays with the parent."""
-        os.close(self._descriptor)
+
+def abandon_inherited() -> None:
+    """Let go, in a forked child, of the parent's folders: their locks stay with the parent alone."""
+    for descriptor in list(_descriptors):
+        _close(descriptor)
 
 
 def folders(root: Path) -> list[Path]:
@@ -104,6 +110,11 @@ def declared_bytes(path: Path) -> int:
             return int(lock.read(_MOST_DIGITS))
     except (OSError, ValueError):
         return 0
+
+
+def _close(descriptor: int) -> None:
+    _descriptors.discard(descriptor)
+    os.close(descriptor)
 
 
 def _require_locks() -> None:

@@ -148,11 +148,6 @@ class Spool:
         if own is not None:
             own.close()
 
-    def abandon(self) -> None:
-        """Let go of what a fork inherited."""
-        if self._own is not None:
-            self._own.abandon()
-
     def _folder(self) -> Path:
         with self._lock:
             if self._closed:
