@@ -10,7 +10,7 @@ CRATES := otlp-arrow otlp-grpc
 NATIVE := $(if $(CARGO),$(CRATES),fallback)
 sources = $(wildcard $(addprefix collector/$1/,Cargo.* pyproject.toml *.pyi)) $(shell find collector/$1/src -name '*.rs' 2>/dev/null)
 
-.PHONY: setup serve test test-languages chaos bench check format fuzz lock clean
+.PHONY: setup serve demo test test-languages chaos bench check format fuzz lock clean
 
 setup: $(STAMPS)/python $(NATIVE:%=$(STAMPS)/%)
 
@@ -38,6 +38,10 @@ $(STAMPS)/fallback: $(STAMPS)/python
 serve: setup
 	@$(BIN)/glasshouse serve
 
+# A small shop with a collector, visitors and faults on request. DEMO="--any-port" gives it options.
+demo: setup
+	@$(BIN)/glasshouse demo $(DEMO)
+
 test: setup
 	$(BIN)/pytest -n 2 -m "not languages"
 
@@ -46,11 +50,12 @@ test-languages: setup
 	@$(MAKE) --no-print-directory -C tests/languages
 	$(BIN)/pytest -m languages tests/languages
 
-# Kills the collector again and again, and counts what arrived.
+# Kills the collector again and again, at last with an application that sends to it, and counts what arrived.
 chaos: setup
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/chaos.py --kills 200 --store embedded
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/chaos.py --kills 60 --store http
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/outage.py --seconds 60
+	PYTHONPATH=tests/support $(BIN)/python tests/chaos/application_outage.py --seconds 60
 
 # Holds the native decoder equal to protobuf's own parser, on random and damaged requests.
 fuzz: setup

@@ -1,5 +1,7 @@
 """Programs started as a user would, and what a collector has stored of them."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -65,6 +67,7 @@ class Programs:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
         self.started.append(process)
         return process
@@ -80,6 +83,17 @@ class Programs:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port: int = taken.getsockname()[1]
             return port
+
+    def listens(self, port: int) -> None:
+        """Wait until one of the programs listens there, without asking it anything."""
+
+        def connected() -> bool:
+            for process in self.started:
+                assert process.poll() is None, process.communicate()[0]
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        until(connected, f"port {port} is listened on")
 
     def answers(self, url: str) -> str:
         """Wait until a server that was started answers, and return what it says."""
@@ -98,10 +112,10 @@ class Programs:
         return answer[0]
 
     def end(self) -> None:
-        """Kill what still runs."""
+        """Kill what still runs, with the processes it has started."""
         for process in self.started:
             if process.poll() is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             if process.stdout:
                 process.stdout.close()
