@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 import logging
 import shutil
 import sys
@@ -69,9 +70,21 @@ def serve(config: Path | None, data_dir: Path | None, clickhouse: str | None, **
 async def _serve(settings: Settings) -> None:
     collector = Collector(settings)
     await collector.start()
+    _collect_garbage_seldom()
     click.echo(_banner(settings, collector))
     await collector.run()
     click.echo("Stopped; whatever was accepted is kept.")
+
+
+def _collect_garbage_seldom() -> None:
+    """Look for cycles less often, and never among what lives as long as the process.
+
+    A request makes objects and frees them without any cycle; with Python's thresholds, looking for some takes a
+    fifth of the CPU at one span a request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
 
 
 def _banner(settings: Settings, collector: Collector) -> str:
