@@ -45,10 +45,9 @@ class Capture:
         active = True
 
         def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
-            for_application = True
+            for_application = not active or self._levels.is_for_application(logger, record.levelno)
             if active:
-                self._take(logger, record)
-                for_application = self._levels.is_for_application(logger, record.levelno)
+                self._take(logger, record, for_application=for_application)
             if for_application:
                 before(logger, record)
 
@@ -62,7 +61,7 @@ class Capture:
         logging.Logger.callHandlers = call_handlers  # type: ignore[assignment, method-assign]
         return undo
 
-    def _take(self, logger: logging.Logger, record: logging.LogRecord) -> None:
+    def _take(self, logger: logging.Logger, record: logging.LogRecord, *, for_application: bool) -> None:
         if _SEEN in record.__dict__ or _inside.get():
             return
         if not self._levels.lets_through(record.name, record.levelno):
@@ -70,16 +69,18 @@ class Capture:
         record.__dict__[_SEEN] = True
         token = _inside.set(True)
         try:
-            self._give(logger, record)
+            self._give(logger, record, for_application=for_application)
         except Exception:
             with contained("logging"):
                 raise
         finally:
             _inside.reset(token)
 
-    def _give(self, logger: logging.Logger, record: logging.LogRecord) -> None:
+    def _give(self, logger: logging.Logger, record: logging.LogRecord, *, for_application: bool) -> None:
         export, console, file = self._outputs
-        if export is not None and not export.wants_record(logger, record):
+        if export is not None and not export.wants_record(record):
+            export = None
+        if export is not None and for_application and export.is_exported_by_handler(logger, record.levelno):
             export = None
         if console is not None and not console.wants(logger, record.levelno):
             console = None

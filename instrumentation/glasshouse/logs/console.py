@@ -1,6 +1,8 @@
 """The console: what is logged, on standard error, beside or instead of what the application prints itself."""
 
+import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from typing import TextIO
@@ -12,6 +14,7 @@ from glasshouse.logs.render import Render
 _PRINTED = "_glasshouse_printed"
 # Formats that nobody chose: what `logging` and `basicConfig` do where nothing is said.
 _BARE_FORMATS = frozenset({"%(message)s", logging.BASIC_FORMAT})
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class Console(logging.Handler):
@@ -82,8 +85,8 @@ def _write(stream: TextIO, line: str) -> None:
     try:
         stream.write(line)
     except UnicodeEncodeError:
-        encoding = stream.encoding or "ascii"
-        stream.write(line.encode(encoding, "backslashreplace").decode(encoding))
+        # As JSON escapes it, which reads well enough elsewhere too.
+        stream.write(_NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], line))
     stream.flush()
 
 

@@ -1,6 +1,7 @@
 """A log record as it is exported and shown: its message, its fields, its exception."""
 
 import logging
+import sys
 import traceback
 from collections.abc import Mapping
 from functools import cached_property
@@ -149,6 +150,8 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _exception(exc_info: object) -> BaseException | None:
+    if exc_info is True:
+        return sys.exc_info()[1]
     if isinstance(exc_info, BaseException):
         return exc_info
     if isinstance(exc_info, tuple) and len(exc_info) == 3 and isinstance(exc_info[1], BaseException):  # noqa: PLR2004 - (type, value, traceback)

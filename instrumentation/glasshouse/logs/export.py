@@ -79,11 +79,25 @@ class Export:
         # The SDK sets this where it exports; what is logged then, by whatever library, is of the exporting.
         return not get_current().get(_SUPPRESS_INSTRUMENTATION_KEY)
 
-    def wants_record(self, logger: logging.Logger, record: logging.LogRecord) -> bool:
-        """Whether a record of `logging` is to be exported, and OpenTelemetry's own handler does not do it."""
+    def wants_record(self, record: logging.LogRecord) -> bool:
+        """Whether a record of `logging` is to be exported."""
         if self._own_only and OWN not in record.__dict__:
             return False
-        return self.wants(record.name, record.levelno) and not self._is_exported_by_handler(logger)
+        return self.wants(record.name, record.levelno)
+
+    def is_exported_by_handler(self, logger: logging.Logger, level: int) -> bool:
+        """Whether a handler of OpenTelemetry's own gives what this logger logs to the same provider."""
+        current: logging.Logger | None = logger
+        while current is not None:
+            for handler in current.handlers:
+                if (
+                    type(handler).__module__ in _OFFICIAL_HANDLERS
+                    and level >= handler.level
+                    and self._is_mine(handler)
+                ):
+                    return True
+            current = current.parent if current.propagate else None
+        return False
 
     def record(self, record: logging.LogRecord, entry: Entry) -> None:
         """Export a record of `logging`."""
@@ -124,15 +138,6 @@ class Export:
         if found is None:
             found = self._loggers[name] = self._provider.get_logger(name)
         return found
-
-    def _is_exported_by_handler(self, logger: logging.Logger) -> bool:
-        current: logging.Logger | None = logger
-        while current is not None:
-            for handler in current.handlers:
-                if type(handler).__module__ in _OFFICIAL_HANDLERS and self._is_mine(handler):
-                    return True
-            current = current.parent if current.propagate else None
-        return False
 
     def _is_mine(self, handler: logging.Handler) -> bool:
         # A handler with a provider of its own sends elsewhere: that is not twice.

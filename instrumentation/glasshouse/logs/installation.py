@@ -23,7 +23,8 @@ Undo = Callable[[], None]
 def install(settings: Settings) -> Undo:
     """Start to export and show what is logged; return what ends that. SettingsError for a log file."""
     of_service = service(_resource(settings))
-    outputs = Outputs(_export(settings), _console(settings, of_service), _file(settings, of_service))
+    file = _file(settings, of_service)  # first, as it is what may refuse
+    outputs = Outputs(_export(settings), _console(settings, of_service), file)
     levels = Levels(settings.log_level, settings.log_levels)
     undos: list[Undo] = [levels.undo]
     if outputs.console is not None:

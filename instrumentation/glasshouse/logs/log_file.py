@@ -18,9 +18,9 @@ except ImportError:  # Windows
 class LogFile:
     """Appends lines; at `most_bytes` the file becomes `.1`, that one `.2`, and so on, `count` of them kept.
 
-    Each line is one write to the end of the file, so lines of several processes never mix, and one of them
-    at a time rotates. 0 bytes: never rotated. A file moved or removed by others is made anew. A line that
-    cannot be written is lost and the failure logged; OSError only at the start.
+    Each line is one write to the end of the file, so lines of several processes never mix; one of them at a
+    time rotates, and each may go over the size by a line. 0 bytes: never rotated. A file moved or removed by
+    others is made anew. A line that cannot be written is lost, and the failure logged; OSError at the start.
     """
 
     def __init__(self, path: Path, most_bytes: int, count: int) -> None:
