@@ -79,8 +79,8 @@ async def _serve(settings: Settings) -> None:
 def _collect_garbage_seldom() -> None:
     """Look for cycles less often, and never among what lives as long as the process.
 
-    A request makes objects and frees them without any cycle; with Python's thresholds, looking for some takes a
-    fifth of the CPU at one span a request.
+    A request makes objects and frees them without any cycle; with Python's own thresholds, looking for some
+    takes a fifth of the CPU at one span a request.
     """
     gc.collect()
     gc.freeze()
