@@ -1,0 +1,33 @@
+"""SQLite through SQLAlchemy: a database of its own for each service."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, create_engine, event
+
+from glasshouse_shop.faults import POOL_TIMEOUT_SECONDS
+
+FOLDER_VARIABLE = "SHOP_DATABASES"
+POOL_SIZE = 4
+
+
+def opened(name: str, tables: MetaData) -> Engine:
+    """Open a database of the shop's folder, and create its tables where they are missing."""
+    path = Path(os.environ.get(FOLDER_VARIABLE, ".")) / f"{name}.db"
+    engine = create_engine(
+        f"sqlite:///{path}",
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+        connect_args={"check_same_thread": False, "timeout": 10},
+    )
+    event.listen(engine, "connect", _tune)
+    tables.create_all(engine)
+    return engine
+
+
+def _tune(connection: Any, _record: object) -> None:
+    # Readers beside a writer; a crash of the machine may cost the demo its last orders.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=OFF")
