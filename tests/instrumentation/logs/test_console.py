@@ -16,7 +16,6 @@ from glasshouse.logs import get_logger
 from memory_telemetry import MemoryTelemetry
 
 Install = Callable[..., Callable[[], None]]
-tracer = trace.get_tracer(__name__)
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_json_lines(install: Install, printed: Callable[[], list[str]]) -> None:
     """With time, service, environment, version, what is bound, the ids of the span, and the fields."""
     install(log_format="json", service_name="shop", environment="test", release="1.2")
     with (
-        tracer.start_as_current_span("checkout") as span,
+        trace.get_tracer(__name__).start_as_current_span("checkout") as span,
         bind(request_id="r1", user_id="u1", workspace_id="w1"),
     ):
         get_logger("shop.cart").info("order\nplaced", order_id=42, operation="checkout", status="success")

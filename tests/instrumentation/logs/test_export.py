@@ -25,15 +25,13 @@ from otlp_listener import listen
 
 Install = Callable[..., Callable[[], None]]
 
-tracer = trace.get_tracer(__name__)
-
 
 def test_a_logging_call_is_exported(
     install: Install, telemetry: MemoryTelemetry, application: logging.Logger
 ) -> None:
     """With message, severity, logger, fields, what is bound, and the ids of the current span."""
     install()
-    with tracer.start_as_current_span("checkout") as span, bind(user_id="u1"):
+    with trace.get_tracer(__name__).start_as_current_span("checkout") as span, bind(user_id="u1"):
         application.warning("order %d placed", 42, extra={"order_id": 42, "ratio": 0.5})
     record = telemetry.record()
     assert record.body == "order 42 placed"
