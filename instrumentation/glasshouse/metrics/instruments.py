@@ -6,7 +6,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
@@ -62,7 +62,7 @@ class Instrument(ABC, Generic[Made]):
         self.name, self.unit, self.doc = name, unit, doc
         self._provider: api.MeterProvider | None = None
         self._made: Made | None = None
-        self._waiting: deque[tuple[int | float, dict[str, Any]]] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[tuple[int | float, Mapping[str, Any]]] = deque(maxlen=_MOST_WAITING)
         with _lock:
             _declared.add(self)
 
@@ -70,7 +70,7 @@ class Instrument(ABC, Generic[Made]):
     def _make(self, meter: api.Meter) -> Made: ...
 
     @abstractmethod
-    def _take(self, made: Made, value: float, about: dict[str, Any]) -> None: ...
+    def _take(self, made: Made, value: float, about: Mapping[str, Any]) -> None: ...
 
     @guarded
     def deliver_waiting(self) -> None:
@@ -81,7 +81,7 @@ class Instrument(ABC, Generic[Made]):
             while made is not None:
                 self._take(made, *self._waiting.popleft())
 
-    def _measure(self, value: float, about: dict[str, Any]) -> None:
+    def _measure(self, value: float, about: Mapping[str, Any]) -> None:
         made = self._current()
         if made is not None:
             if self._waiting:
@@ -113,7 +113,7 @@ class Counter(Instrument[api.Counter]):
     def _make(self, meter: api.Meter) -> api.Counter:
         return meter.create_counter(self.name, self.unit, self.doc)
 
-    def _take(self, made: api.Counter, value: float, about: dict[str, Any]) -> None:
+    def _take(self, made: api.Counter, value: float, about: Mapping[str, Any]) -> None:
         made.add(value, about)
 
 
@@ -132,7 +132,7 @@ class UpDownCounter(Instrument[api.UpDownCounter]):
     def _make(self, meter: api.Meter) -> api.UpDownCounter:
         return meter.create_up_down_counter(self.name, self.unit, self.doc)
 
-    def _take(self, made: api.UpDownCounter, value: float, about: dict[str, Any]) -> None:
+    def _take(self, made: api.UpDownCounter, value: float, about: Mapping[str, Any]) -> None:
         made.add(value, about)
 
 
@@ -147,7 +147,7 @@ class Gauge(Instrument[api._Gauge]):  # noqa: SLF001 - the API has no other name
     def _make(self, meter: api.Meter) -> api._Gauge:
         return meter.create_gauge(self.name, self.unit, self.doc)
 
-    def _take(self, made: api._Gauge, value: float, about: dict[str, Any]) -> None:
+    def _take(self, made: api._Gauge, value: float, about: Mapping[str, Any]) -> None:
         made.set(value, about)
 
 
@@ -175,7 +175,7 @@ class Histogram(Instrument[api.Histogram]):
             self.name, self.unit, self.doc, explicit_bucket_boundaries_advisory=self._buckets
         )
 
-    def _take(self, made: api.Histogram, value: float, about: dict[str, Any]) -> None:
+    def _take(self, made: api.Histogram, value: float, about: Mapping[str, Any]) -> None:
         made.record(value, about)
 
 

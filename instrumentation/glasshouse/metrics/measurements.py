@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping
 from operator import index
-from typing import SupportsFloat, SupportsIndex
+from typing import SupportsFloat, SupportsIndex, cast
 
 from opentelemetry.util.types import AttributeValue
 
+from glasshouse.attributes import LONGEST_TEXT, MOST_ATTRIBUTES
 from glasshouse.attributes import attributes as safe_attributes
 
 Number = SupportsFloat | SupportsIndex
@@ -21,6 +22,10 @@ def number(value: Number) -> int | float:
 
     TypeError for what is no number; ValueError where it is infinite, not a number, or too large.
     """
+    kind = type(value)
+    # Nearly all are one of these; to ask a protocol costs more than a microsecond.
+    if (kind is float and math.isfinite(value)) or (kind is int and abs(value) <= _LARGEST_INTEGER):  # type: ignore[arg-type]
+        return value  # type: ignore[return-value]
     if isinstance(value, str | bytes | bytearray):
         raise TypeError(f"a measurement should be a number, not {type(value).__name__}")
     if isinstance(value, SupportsIndex):
@@ -44,6 +49,21 @@ def not_negative(value: Number) -> int | float:
     return result
 
 
-def attributes(given: Given, more: Mapping[str, object]) -> dict[str, AttributeValue]:
+def attributes(given: Given, more: Mapping[str, object]) -> Mapping[str, AttributeValue]:
     """Return attributes given by mapping and by keyword as all of the SDK has them (`user_id`: `user.id`)."""
-    return safe_attributes({**given, **more} if given else more)
+    merged = {**given, **more} if given else more
+    # Nearly all are plain; to convert them again costs as much as the measurement itself.
+    if len(merged) <= MOST_ATTRIBUTES and all(_plain(name, value) for name, value in merged.items()):
+        return cast("Mapping[str, AttributeValue]", merged)
+    return safe_attributes(merged)
+
+
+def _plain(name: str, value: object) -> bool:
+    kind = type(value)
+    if kind is str:
+        right = len(cast("str", value)) <= LONGEST_TEXT and cast("str", value).isascii()
+    elif kind is int:
+        right = abs(cast("int", value)) <= _LARGEST_INTEGER
+    else:
+        right = kind is bool or kind is float
+    return right and type(name) is str and name.isascii() and not name.endswith("_id")

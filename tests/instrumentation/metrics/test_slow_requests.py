@@ -1,11 +1,15 @@
 """Slow requests are marked before they are exported, counted, and logged once."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import httpx
 import pytest
+from fastapi import FastAPI, WebSocket
 from opentelemetry import trace
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
@@ -91,3 +95,49 @@ def test_websockets_are_long_by_nature(exported: InMemorySpanExporter, measured:
 def test_zero_turns_it_off() -> None:
     """Where the setting is 0, no processor stands in the way of spans."""
     assert slow_requests.span_processors(load({"slow_request_seconds": 0.0})) == []
+
+
+async def _ask(app: FastAPI) -> None:
+    """Send one request, and open one websocket, as a server would."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://shop") as client:
+        await client.get("/users/7")
+    received: Iterator[dict[str, object]] = iter(
+        [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}]
+    )
+
+    async def receive() -> dict[str, object]:
+        return next(received)
+
+    async def send(_: object) -> None:
+        """Let it be said."""
+
+    scope = {"type": "websocket", "path": "/feed", "scheme": "ws", "headers": [], "query_string": b""}
+    await app({**scope, "root_path": "", "subprotocols": [], "server": ("shop", 80)}, receive, send)
+
+
+def test_requests_of_a_real_framework(measured: Reading) -> None:
+    """FastAPI's instrumentation ends its span with the route, and a websocket's with its scheme."""
+    app = FastAPI()
+
+    @app.get("/users/{user}")
+    def user(user: int) -> int:
+        return user
+
+    @app.websocket("/feed")
+    async def feed(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close()
+
+    with tracing(*slow_requests.span_processors(load({"slow_request_seconds": 1e-9}))) as exported:
+        FastAPIInstrumentor.instrument_app(app)
+        asyncio.run(_ask(app))
+        FastAPIInstrumentor.uninstrument_app(app)
+        marked = {
+            span.name: bool((span.attributes or {}).get(slow_requests.MARK))
+            for span in exported.get_finished_spans()
+            if span.kind is SpanKind.SERVER
+        }
+    assert marked["GET /users/{user}"] is True
+    assert [mark for name, mark in marked.items() if "/feed" in name] == [False]
+    ((count, about),) = measured.points("glasshouse.slow_requests")
+    assert (count, about["http.route"]) == (1, "/users/{user}")
