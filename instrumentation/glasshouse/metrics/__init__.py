@@ -73,14 +73,15 @@ def gauge(name: str, unit: str = "", doc: str = "", ask: Observe | None = None) 
     return _declared(Gauge, name, unit, doc)
 
 
-def install(settings: "Settings") -> Undo:
+def install(_settings: "Settings") -> Undo:
     """Deliver what was measured and declared so far, and watch this process; `configure` calls it."""
     from glasshouse.metrics import process  # noqa: PLC0415 - needs no import where nothing is configured
 
-    undo = process.install(settings)
+    process.watch()
     deliver_waiting()
     bind_all()
-    return undo
+    # Nothing ends here: the last collection comes later, when the provider shuts down.
+    return lambda: None
 
 
 def _declared(kind: Callable[..., Declared], name: str, unit: str, doc: str, *more: Any) -> Declared:

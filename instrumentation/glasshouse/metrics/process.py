@@ -1,27 +1,24 @@
 """CPU, memory, threads and files of this process, by the semantic conventions; memory and files on Linux."""
 
+import functools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from glasshouse.metrics.measurements import Given, Number
 from glasshouse.metrics.observables import Kind, Observe, observe
-
-if TYPE_CHECKING:
-    from glasshouse.settings import Settings
-
-Undo = Callable[[], None]
 
 _PROC = Path("/proc/self")
 # Two readers may ask right after each other; over so short a time the share of a CPU would be noise.
 _SHORTEST_SECONDS = 1.0
 
 
-def install(_settings: "Settings") -> Undo:
-    """Report on this process at each collection, until the returned function is called."""
+@functools.cache
+def watch() -> None:
+    """Report on this process at each collection from now on; to call it again changes nothing."""
     share = _CpuShare()
     table: list[tuple[Kind, str, str, str, Observe]] = [
         ("counter", "process.cpu.time", "s", "CPU time used, by mode.", _cpu_time),
@@ -31,13 +28,8 @@ def install(_settings: "Settings") -> Undo:
         ("up_down_counter", "process.thread.count", "{thread}", "Python threads.", threading.active_count),
         ("up_down_counter", "process.unix.file_descriptor.count", "{file_descriptor}", "Open files.", _files),
     ]
-    undos = [observe(*row) for row in table]
-
-    def undo() -> None:
-        for each in undos:
-            each()
-
-    return undo
+    for row in table:
+        observe(*row)
 
 
 def _cpu_time() -> Iterable[tuple[Number, Given]]:
