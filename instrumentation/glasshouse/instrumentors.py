@@ -1,6 +1,7 @@
 """The instrumentations that are installed, loaded; web frameworks in a way that needs no order of imports."""
 
 import logging
+import warnings
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from typing import Any, NamedTuple
@@ -88,10 +89,14 @@ def load(entry_point: EntryPoint, **options: Any) -> None:
         return
     with contained(f"instrumenting {entry_point.name}"):
         try:
-            instrumentor = entry_point.load()()
-            if not instrumentor.is_instrumented_by_opentelemetry:
+            with warnings.catch_warnings():
+                # How an instrumentation uses its library is not for the application to mend.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                instrumentor = entry_point.load()()
+                if instrumentor.is_instrumented_by_opentelemetry:
+                    return
                 instrumentor.instrument(**options)
-                _loaded.append(instrumentor)
+            _loaded.append(instrumentor)
         except (ImportError, DependencyConflictError) as absent:
             log.debug("not instrumenting %s: %s", entry_point.name, absent)
 
