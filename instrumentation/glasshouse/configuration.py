@@ -33,6 +33,7 @@ class _Configured:
 
 _lock = threading.RLock()
 _configured: _Configured | None = None
+_stand_in: Callable[[Settings], None] | None = None
 
 
 def configure(service_name: str | None = None, **settings: Unpack[Arguments]) -> None:
@@ -55,7 +56,7 @@ def flush(timeout: float = 10.0) -> bool:
 
     What could not be sent in time stays where it was, to be sent later.
     """
-    if _configured is None or _configured.settings.disabled:
+    if _stand_in is not None or _configured is None or _configured.settings.disabled:
         return True
     deadline = time.monotonic() + timeout
     results: list[bool] = []
@@ -73,6 +74,8 @@ def shutdown(timeout: float | None = None) -> None:
     by then is in the spool. May be called twice, or without `configure`.
     """
     global _configured
+    if _stand_in is not None:
+        return
     with _lock:
         configured, _configured = _configured, None
     if configured is None:
@@ -96,8 +99,28 @@ def instruments() -> bool:
     return _configured is not None and _configured.settings.instrument and not _configured.settings.disabled
 
 
+def is_configured() -> bool:
+    """Whether `configure` has set up telemetry."""
+    return _configured is not None
+
+
+def stand_in(configured: Callable[[Settings], None]) -> Undo:
+    """Have `configure` call this alone until the undo, and `flush` and `shutdown` nothing; for tests."""
+    global _stand_in  # noqa: PLW0603 - of the one configuration
+    _stand_in = configured
+
+    def undo() -> None:
+        global _stand_in  # noqa: PLW0603
+        _stand_in = None
+
+    return undo
+
+
 def _start(settings: Settings, auto_version: str | None) -> None:
     global _configured  # noqa: PLW0603 - there is one configuration in a process
+    if _stand_in is not None:
+        _stand_in(settings)
+        return
     with _lock:
         if _configured is not None:
             _say_what_stays(settings, _configured.settings)
