@@ -35,18 +35,8 @@ def postgresql() -> Iterator[str]:
             [programs / "initdb", "--no-sync", "--auth=trust", "--username=shop", cluster],
             check=True, capture_output=True, user=user, cwd="/",
         )  # fmt: skip
-        command = [
-            programs / "postgres",
-            "-D",
-            cluster,
-            "-p",
-            str(port),
-            "-k",
-            folder,
-            "-h",
-            "127.0.0.1",
-            "-F",
-        ]
+        command: list[str | Path] = [programs / "postgres", "-D", cluster, "-F"]
+        command += ["-h", "127.0.0.1", "-p", str(port), "-k", folder]
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/"
         ) as server:

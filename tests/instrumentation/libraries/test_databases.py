@@ -92,7 +92,7 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def postgresql_address() -> Iterator[str]:
     """Run a real PostgreSQL."""
     with postgresql() as address:
