@@ -2,3 +2,8 @@
 
 `glasshouse demo` runs it. The services send telemetry only as docs/instrument.md tells users to.
 """
+
+from pathlib import Path
+
+DATA_DIR = Path("glasshouse-demo")
+"""Where the demo keeps everything, unless told otherwise."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from glasshouse_shop import DATA_DIR
 from glasshouse_shop.faults import EFFECTS, FAULTS, Fault, named
 
 _NEEDED = ("fastapi", "uvicorn", "httpx", "sqlalchemy", "chdb", "opentelemetry.instrumentation.sqlalchemy")
@@ -15,7 +16,7 @@ _DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smh]?)")
 _DATA_DIR = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("glasshouse-demo"),
+    default=DATA_DIR,
     show_default=True,
     help="Where everything is kept.",
 )

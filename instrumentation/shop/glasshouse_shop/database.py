@@ -1,22 +1,18 @@
 """SQLite through SQLAlchemy: a database of its own for each service."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
 
 from glasshouse_shop.faults import POOL_TIMEOUT_SECONDS
 
-FOLDER_VARIABLE = "SHOP_DATABASES"
 POOL_SIZE = 4
 
 
 def opened(name: str, tables: MetaData) -> Engine:
-    """Open a database of the shop's folder, and create its tables where they are missing."""
-    path = Path(os.environ.get(FOLDER_VARIABLE, ".")) / f"{name}.db"
+    """Open a database in the working directory, and create its tables where they are missing."""
     engine = create_engine(
-        f"sqlite:///{path}",
+        f"sqlite:///{name}.db",
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SECONDS,

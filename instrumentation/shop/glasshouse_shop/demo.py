@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from glasshouse_shop import processes, wishes
+from glasshouse_shop import DATA_DIR, processes, wishes
 from glasshouse_shop.collector import Collector
 from glasshouse_shop.ending import Ending
 from glasshouse_shop.faults import BAD_RELEASE, FAULTS, GOOD_RELEASE, Fault, Kind
@@ -167,11 +167,12 @@ class Demo:
             ]
         lines += [f"  logs        {folder / 'logs'}", f"  truth       {folder / 'truth.json'}"]
         if self._plan.endpoint is None:
-            query = "SELECT ServiceName, count(), countIf(StatusCode = ''Error'') FROM otel_traces GROUP BY 1"
-            lines += ["", "  What is stored:", f"    curl -s {self._collector.api}/api/v1/sql \\"]
-            asked = query.replace("''", r"\u0027")
-            lines += [f'      --json \'{{"query": "{asked}"}}\'']
-        lines += ["", "  Break something:", "    glasshouse demo fault payment:latency --duration 1m"]
+            query = "SELECT ServiceName, count(), avg(Duration) FROM otel_traces GROUP BY 1"
+            lines += ["", "  What is stored, durations in nanoseconds:"]
+            lines += [f'    curl {self._collector.api}/api/v1/sql --json \'{{"query": "{query}"}}\'']
+        where = "" if folder == DATA_DIR else f" --data-dir {folder}"
+        lines += ["", "  Break something (`glasshouse demo faults` lists what there is):"]
+        lines += [f"    glasshouse demo{where} fault payment:latency --duration 1m"]
         return "\n".join([*lines, "", "Ctrl-C stops everything.", ""])
 
 

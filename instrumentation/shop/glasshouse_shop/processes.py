@@ -38,14 +38,21 @@ class Child:
             raise ChildProcessError("\n".join([f"{self.name} has ended ({code}); {self.log} says:", *lines]))
 
 
-def start(
-    name: str, command: Sequence[str], environ: Mapping[str, str], log: Path, pass_fds: Iterable[int] = ()
+def start(  # noqa: PLR0913 - what a process is started with
+    name: str,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    log: Path,
+    *,
+    cwd: Path | None = None,
+    pass_fds: Iterable[int] = (),
 ) -> Child:
     """Start a program in a session of its own, so that a Ctrl-C meant for the demo does not reach it."""
     with log.open("ab") as printed:
         process = subprocess.Popen(  # noqa: S603 - the demo's own programs
             command,
             env=environ,
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=printed,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from glasshouse_shop import database, processes, switchboard, trouble
+from glasshouse_shop import processes, switchboard, trouble
 from glasshouse_shop.ending import Ending
 from glasshouse_shop.faults import GOOD_RELEASE
 from glasshouse_shop.processes import Child
@@ -25,7 +25,7 @@ _ENDING_SECONDS = 15.0
 _TELEMETRY = {
     "OTEL_BSP_SCHEDULE_DELAY": "1000",
     "OTEL_BLRP_SCHEDULE_DELAY": "1000",
-    "OTEL_METRIC_EXPORT_INTERVAL": "5000",
+    "OTEL_METRIC_EXPORT_INTERVAL": "2000",
     # Asked while the shop opens, over and over.
     "OTEL_PYTHON_EXCLUDED_URLS": "/live$",
     # It logs each request, which is a span already.
@@ -42,13 +42,13 @@ class Services:
         self._sockets = {name: processes.listening_socket() for name in (*SERVED, OUTSIDE)}
         self._children: dict[str, Child] = {}
         self._leaving: list[Child] = []
-        databases = folder / "databases"
-        databases.mkdir(exist_ok=True)
-        for left in databases.iterdir():
+        # Their working directory, so that the name of a database is no path of this machine.
+        self._databases = folder / "databases"
+        self._databases.mkdir(exist_ok=True)
+        for left in self._databases.iterdir():
             left.unlink()
         self._environ = environment() | {
             switchboard.VARIABLE: str(board.resolve()),
-            database.FOLDER_VARIABLE: str(databases.resolve()),
             **{f"SHOP_{name.upper()}_URL": self._url(name) for name in SERVED},
             "SHOP_BANK_URL": self._url(OUTSIDE),
             "SHOP_MODEL_URL": self._url(OUTSIDE),
@@ -102,7 +102,7 @@ class Services:
         return f"http://127.0.0.1:{self._sockets[name].getsockname()[1]}"
 
     def _start(self, name: str, release: str) -> Child:
-        """Start a service as docs/instrument.md says: by `glasshouse run`, or `configure()` of its own."""
+        """Start a service as docs/instrument.md says: by `glasshouse run`, and nothing in it."""
         settings = {
             "OTEL_SERVICE_NAME": name,
             "GLASSHOUSE_ENDPOINT": self._endpoint,
@@ -112,19 +112,19 @@ class Services:
             trouble.RELEASE_VARIABLE: release,
             **_TELEMETRY,
         }
-        if name == WORKER:
-            command, fds = [sys.executable, "-m", "glasshouse_shop.worker"], []
-        else:
-            fds = [self._sockets[name].fileno()]
-            served = _uvicorn(f"glasshouse_shop.{name}:app", fds[0], "--header", f"x-release:{release}")
-            command = [*processes.program(), "run", "--", *served]
-        return processes.start(name, command, self._environ | settings, self._log(name), fds)
+        fds = [] if name == WORKER else [self._sockets[name].fileno()]
+        service = ["python", "-m", "glasshouse_shop.worker"]
+        if fds:
+            service = _uvicorn(f"glasshouse_shop.{name}:app", fds[0], "--header", f"x-release:{release}")
+        command = [*processes.program(), "run", "--", *service]
+        environ = self._environ | settings
+        return processes.start(name, command, environ, self._log(name), cwd=self._databases, pass_fds=fds)
 
     def _start_outside(self) -> Child:
         fd = self._sockets[OUTSIDE].fileno()
         command = [sys.executable, "-m", *_uvicorn("glasshouse_shop.outside:app", fd)]
         environ = self._environ | {"OTEL_SDK_DISABLED": "true"}
-        return processes.start(OUTSIDE, command, environ, self._log(OUTSIDE), [fd])
+        return processes.start(OUTSIDE, command, environ, self._log(OUTSIDE), pass_fds=[fd])
 
     def _log(self, name: str) -> Path:
         return self._folder / "logs" / f"{name}.log"
