@@ -38,16 +38,17 @@ def heartbeat(**attributes: object) -> None:
     ).add(1)
 
 
-@guarded
 def start_heartbeat_loop(interval: float = 30.0) -> Undo:
     """Beat now and every `interval` seconds, in a daemon thread; return what ends it.
 
     Forked children beat by themselves. A loop that runs already is replaced. ValueError for an interval that
     is not above 0.
     """
-    if not (interval > 0 and math.isfinite(interval)):
-        raise ValueError(f"interval: should be seconds above 0, not {interval!r}")
-    return _loop.start(interval)
+    with contained("start_heartbeat_loop"):
+        if not (interval > 0 and math.isfinite(interval)):
+            raise ValueError(f"interval: should be seconds above 0, not {interval!r}")
+        return _loop.start(interval)
+    return lambda: None
 
 
 @guarded

@@ -10,7 +10,7 @@ from typing import Any
 
 from glasshouse import errors
 from glasshouse.bounded import bounded
-from glasshouse.failures import contained, guarded
+from glasshouse.failures import contained
 from glasshouse.settings import Settings
 
 Undo = Callable[[], None]
@@ -20,7 +20,6 @@ _LONGEST_FLUSH_SECONDS = 5.0
 _NO_ERRORS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 
 
-@guarded
 def install_excepthook(flush_seconds: float = _LONGEST_FLUSH_SECONDS) -> Undo:
     """Capture what is uncaught in the main thread, other threads, asyncio tasks and finalizers.
 
@@ -28,17 +27,18 @@ def install_excepthook(flush_seconds: float = _LONGEST_FLUSH_SECONDS) -> Undo:
     first, at most `flush_seconds` long. Returns what removes the hooks; a second call replaces them.
     """
     global _installed  # noqa: PLW0603 - these hooks are the process's
-    if _installed is not None:
-        _installed.remove()
-    _installed = hooks = _Hooks(flush_seconds)
-    hooks.add()
-    return hooks.remove
+    with contained("install_excepthook"):
+        if _installed is not None:
+            _installed.remove()
+        _installed = hooks = _Hooks(flush_seconds)
+        hooks.add()
+        return hooks.remove
+    return lambda: None
 
 
 def install(settings: Settings) -> Undo:
     """Install the hooks, with the time limit of the settings."""
-    undo = install_excepthook(min(_LONGEST_FLUSH_SECONDS, settings.shutdown_seconds))
-    return undo or (lambda: None)
+    return install_excepthook(min(_LONGEST_FLUSH_SECONDS, settings.shutdown_seconds))
 
 
 class _Hooks:
