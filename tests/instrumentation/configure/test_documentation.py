@@ -3,9 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
-from application_process import Programs
 from glasshouse.commands.config import shown
 from glasshouse.settings import table
 
@@ -24,15 +21,3 @@ def test_every_setting_is_documented_as_it_is() -> None:
         "| setting | variables | default | meaning |\n|---|---|---|---|\n"
     )
     assert written.partition("\n\n")[0].splitlines() == rows
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
-def test_every_example_runs_as_it_stands(example: str, programs: Programs) -> None:
-    """In a process of its own, with no collector there."""
-    returned, output = programs.run(
-        "python", str(programs.write("example.py", example)), GLASSHOUSE_SHUTDOWN_SECONDS="1"
-    )
-    assert returned == 0, output
-    assert "Traceback" not in output
-    for printed in re.findall(r"print\(.*\)  # (.*)", example):
-        assert printed in output
