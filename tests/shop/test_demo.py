@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from click.testing import CliRunner
 
 from collector_process import until
 from glasshouse_shop.commands import demo
-from glasshouse_shop.faults import FAULTS
+from glasshouse_shop.faults import FAULTS, Kind
 from shop_process import ShopProcess
 
 NOWHERE = ("--endpoint", "http://127.0.0.1:9")
@@ -21,7 +23,7 @@ def test_a_script_runs_by_itself_and_writes_the_truth(tmp_path: Path, started: l
     """Collector, shop, calm, the fault, calm, end: with one command, and nothing is left."""
     truth = tmp_path / "truth.json"
     script = ("--fault", "payment:latency", "--duration", "1s", "--calm", "0.5s", "--truth", str(truth))
-    shop = ShopProcess(tmp_path / "demo", "--any-port", *script)
+    shop = ShopProcess(tmp_path / "demo", "--any-port", "--sessions-per-second", "20", *script)
     started.append(shop)
     assert shop.process.wait(timeout=120) == 0, shop.says()
     assert not shop.processes()
@@ -38,7 +40,9 @@ def test_a_script_runs_by_itself_and_writes_the_truth(tmp_path: Path, started: l
     assert moments == sorted(moments)
     on = datetime.fromisoformat(fault["end"]) - datetime.fromisoformat(fault["start"])
     assert on.total_seconds() >= 1
-    assert (tmp_path / "demo" / "logs" / "collector.log").read_text().rstrip().endswith("is kept.")
+    logs = tmp_path / "demo" / "logs"
+    assert (logs / "collector.log").read_text().rstrip().endswith("is kept.")
+    assert json.loads((logs / "visitors.log").read_text())["200"] > 0
 
 
 @pytest.mark.parametrize("signal_of_the_end", ["interrupt", "kill"])
@@ -103,6 +107,23 @@ def test_what_cannot_be_is_refused_before_anything_starts(
     refused = CliRunner().invoke(demo, ["--data-dir", str(tmp_path / "demo"), *arguments])
     assert refused.exit_code == 2, refused.output
     assert said in refused.output
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    """The light install has the command, which imports nothing of what is missing."""
+    source = (
+        "import sys; sys.modules['sqlalchemy'] = None; from glasshouse_shop.commands import demo; "
+        f"demo(['--data-dir', {str(tmp_path)!r}], prog_name='glasshouse demo')"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert 'sqlalchemy is not installed; the demo needs: pip install "glasshouse[demo]"' in done.stderr
+
+
+def test_the_page_names_every_kind_of_fault() -> None:
+    """docs/demo.md is the place where they are looked up."""
+    page = (Path(__file__).parents[2] / "docs" / "demo.md").read_text()
+    assert all(f"| `{kind}` |" in page for kind in Kind)
 
 
 def test_a_second_demo_in_the_same_folder_is_refused(shop: ShopProcess) -> None:

@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from typing import TypeAlias
 
 from opentelemetry import propagate, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -14,6 +15,8 @@ from glasshouse.metrics import business
 from glasshouse_shop.database import opened
 from glasshouse_shop.orders import DATABASE, orders, tables
 from glasshouse_shop.trouble import Trouble
+
+Order: TypeAlias = Row[tuple[object, ...]]
 
 log = logging.getLogger("shop.worker")
 tracer = trace.get_tracer("glasshouse_shop")
@@ -32,34 +35,36 @@ def main() -> None:
         order = _next(engine)
         if order is None:
             ended.wait(_PAUSE_SECONDS)
-            continue
+        else:
+            _work_on(order, engine, trouble)
+
+
+def _work_on(order: Order, engine: Engine, trouble: Trouble) -> None:
+    parent = propagate.extract({"traceparent": order.traceparent})
+    with tracer.start_as_current_span("ship order", context=parent, kind=SpanKind.CONSUMER):
+        glasshouse.bind(order_id=order.id, session_id=order.session_id)
         try:
-            ship(order, engine, trouble)
+            with business.background_job("ship order"):
+                ship(order, engine, trouble)
         except Exception as failed:  # noqa: BLE001 - the next order may fare better
-            glasshouse.capture_exception(failed, operation="ship order", order_id=order.id)
+            glasshouse.capture_exception(failed, operation="ship order")
             _mark(engine, order.id, "failed")
 
 
-def ship(order: Row[tuple[object, ...]], engine: Engine, trouble: Trouble) -> None:
+def ship(order: Order, engine: Engine, trouble: Trouble) -> None:
     """Ship one order."""
-    parent = propagate.extract({"traceparent": order.traceparent})
-    with (
-        tracer.start_as_current_span("ship order", context=parent, kind=SpanKind.CONSUMER),
-        business.background_job("ship order"),
-    ):
-        glasshouse.bind(order_id=order.id, session_id=order.session_id)
-        trouble.strike()
-        if trouble.cuts_short():
-            _mark(engine, order.id, "lost")
-            return
-        with glasshouse.span("pack"):
-            threading.Event().wait(_PACKING_SECONDS)
-        with engine.begin() as connection:
-            connection.execute(update(orders).where(orders.c.id == order.id).values(status="shipped"))
-        log.info("order shipped")
+    trouble.strike()
+    if trouble.cuts_short():
+        _mark(engine, order.id, "lost")
+        return
+    with glasshouse.span("pack"):
+        threading.Event().wait(_PACKING_SECONDS)
+    with engine.begin() as connection:
+        connection.execute(update(orders).where(orders.c.id == order.id).values(status="shipped"))
+    log.info("order shipped")
 
 
-def _next(engine: Engine) -> Row[tuple[object, ...]] | None:
+def _next(engine: Engine) -> Order | None:
     # Looking for work is no work: it would be a trace ten times a second.
     with suppress_instrumentation(), engine.connect() as connection:
         return connection.execute(select(orders).where(orders.c.status == "paid").limit(1)).first()
