@@ -1,6 +1,8 @@
 """Programs started as a user would, and what a collector has stored of them."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import httpx
 
 from collector_process import CollectorProcess, until
 
+_NOT_GIVEN_OUT = (10_000, 32_000)
 BIN = Path(sys.executable).parent
 
 
@@ -79,10 +82,11 @@ class Programs:
         return process.returncode, output
 
     def free_port(self) -> int:
-        """Return a port that was free just now."""
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port: int = taken.getsockname()[1]
-            return port
+        """Return a port that is free, and that nobody gets who asks the system for any."""
+        while True:
+            port = random.randint(*_NOT_GIVEN_OUT)
+            with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                return port
 
     def listens(self, port: int) -> None:
         """Wait until one of the programs listens there, without asking it anything."""

@@ -22,12 +22,21 @@ def collected(tmp_path: Path) -> Iterator[Collected]:
 
 
 @pytest.fixture
+def applications(programs: Programs) -> Programs:
+    """Start the applications that know nothing of telemetry, from their own folder."""
+    programs.folder = APPLICATIONS
+    return programs
+
+
+@pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
-    """Start the applications, without what a developer's shell says of telemetry; they end with the test."""
+    """Start programs without what a developer's shell says of telemetry; they end with the test."""
+    folder = tmp_path / "application"
+    folder.mkdir()
     telemetry = ("PYTEST", "OTEL_", "GLASSHOUSE_", "SENTRY_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(telemetry)}
     environ["PATH"] = f"{BIN}{os.pathsep}{environ['PATH']}"
     environ["GLASSHOUSE_SPOOL_DIR"] = str(tmp_path / "spool")
-    starting = Programs(APPLICATIONS, environ)
+    starting = Programs(folder, environ)
     yield starting
     starting.end()

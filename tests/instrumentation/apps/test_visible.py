@@ -10,9 +10,9 @@ SERVICES = ("front", "stock", "prices")
 
 
 @pytest.fixture
-def requested(programs: Programs, collected: Collected) -> Collected:
+def requested(applications: Programs, collected: Collected) -> Collected:
     """Start FastAPI, Flask and Django, each asking the next, and ask the first for two items."""
-    ports = {service: str(programs.free_port()) for service in SERVICES}
+    ports = {service: str(applications.free_port()) for service in SERVICES}
     url = {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
     commands = {
         "prices": ("python", "manage.py", "runserver", ports["prices"]),
@@ -20,13 +20,13 @@ def requested(programs: Programs, collected: Collected) -> Collected:
         "front": ("uvicorn", "--port", ports["front"], "front:app"),
     }
     for service, command in commands.items():
-        programs.start(
+        applications.start(
             "glasshouse", "run", "--service-name", service, "--environment", "test",
             "--endpoint", collected.endpoint, "--", *command,
             STOCK_URL=url["stock"], PRICES_URL=url["prices"], OTEL_METRIC_EXPORT_INTERVAL="500",
         )  # fmt: skip
     for service in SERVICES:
-        programs.listens(int(ports[service]))
+        applications.listens(int(ports[service]))
     for number in (1, 2):
         answer = httpx.get(f"{url['front']}/items/{number}", timeout=60).raise_for_status()
         assert answer.json() == {"number": number, "left": 2, "price": 10 * number}
