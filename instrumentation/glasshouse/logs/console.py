@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator
 from typing import TextIO
 from weakref import WeakSet
 
@@ -36,7 +35,8 @@ class Console(logging.Handler):
     def wants(self, logger: logging.Logger, level: int) -> bool:
         """Whether what this logger logs at this level is to be printed here."""
         ours = others = elsewhere = at_root = False
-        for current in _chain(logger):
+        current: logging.Logger | None = logger
+        while current is not None:
             at_root = current.parent is None
             for handler in current.handlers:
                 if not _prints(handler):
@@ -46,6 +46,7 @@ class Console(logging.Handler):
                     ours = ours or level >= handler.level
                 else:
                     elsewhere = elsewhere or level >= handler.level
+            current = current.parent if current.propagate else None
         if self._whole:
             return ours or at_root
         return not elsewhere and (ours or (at_root and not others))
@@ -88,13 +89,6 @@ def _write(stream: TextIO, line: str) -> None:
         # As JSON escapes it, which reads well enough elsewhere too.
         stream.write(_NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], line))
     stream.flush()
-
-
-def _chain(logger: logging.Logger) -> Iterator[logging.Logger]:
-    current: logging.Logger | None = logger
-    while current is not None:
-        yield current
-        current = current.parent if current.propagate else None
 
 
 def _prints(handler: logging.Handler) -> bool:
