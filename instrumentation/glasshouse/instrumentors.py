@@ -10,6 +10,7 @@ import wrapt
 from opentelemetry.instrumentation.auto_instrumentation._load import _load_instrumentors
 from opentelemetry.instrumentation.dependencies import DependencyConflictError
 
+from glasshouse import engines
 from glasshouse.failures import contained
 from glasshouse.settings import Settings
 
@@ -97,6 +98,8 @@ def load(entry_point: EntryPoint, **options: Any) -> None:
                     return
                 instrumentor.instrument(**options)
             _loaded.append(instrumentor)
+            if entry_point.name == "sqlalchemy" and instrumentor.is_instrumented_by_opentelemetry:
+                engines.trace_when_used()
         except (ImportError, DependencyConflictError) as absent:
             log.debug("not instrumenting %s: %s", entry_point.name, absent)
 
@@ -104,6 +107,7 @@ def load(entry_point: EntryPoint, **options: Any) -> None:
 def uninstall() -> None:
     """Undo what `load` did; applications that were instrumented stay so."""
     _active.clear()
+    engines.stop()
     while _loaded:
         with contained("ending an instrumentation"):
             _loaded.pop().uninstrument()

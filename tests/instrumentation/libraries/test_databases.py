@@ -5,7 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from application_process import Programs
 from database_servers import postgresql, redis_server
+from otlp_listener import Listener
 from sent_telemetry import Sent
 
 SQLALCHEMY = """
@@ -18,6 +20,21 @@ with create_engine("sqlite://").connect() as connection:
     connection.execute(text("SELECT :name AS name"), {"name": "hunter2"})
     with suppress(OperationalError):
         connection.execute(text("DELETE FROM nowhere"))
+"""
+SQLALCHEMY_BEFORE = """
+from sqlalchemy import create_engine, text
+
+import glasshouse
+
+earlier = create_engine("sqlite://")
+with earlier.connect() as connection:
+    connection.execute(text("SELECT 'nobody looks yet'"))
+glasshouse.configure()
+later = create_engine("sqlite://")
+for engine in (earlier, later, later.execution_options(logging_token="x")):
+    for _ in range(2):
+        with engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
 """
 SQLALCHEMY_ASYNC = """
 import asyncio
@@ -115,6 +132,15 @@ def test_sqlalchemy(source: str, run: Callable[..., Sent]) -> None:
         assert span.attributes["db.system.name"] == "sqlite"
     assert selected.attributes["db.query.text"] == "SELECT ? AS name"
     assert (failed.attributes["db.query.text"], failed.failed) == ("DELETE FROM nowhere", True)
+
+
+def test_sqlalchemy_imported_before(programs: Programs, listener: Listener) -> None:
+    """Each statement is seen once, whether its engine was made before, after, or of another."""
+    program = str(programs.write("program.py", SQLALCHEMY_BEFORE))
+    returned, output = programs.run("python", program, OTEL_EXPORTER_OTLP_ENDPOINT=listener.url)
+    assert returned == 0, output
+    queries = [span.attributes.get("db.query.text") for span in Sent(listener).spans("CLIENT")]
+    assert [query for query in queries if query] == ["SELECT 1"] * 6
 
 
 @pytest.mark.parametrize("source", [PSYCOPG, PSYCOPG_ASYNC], ids=["connection", "asynchronous connection"])
