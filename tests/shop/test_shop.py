@@ -42,6 +42,16 @@ def test_the_trace_of_a_purchase_joins_all_services(shop: ShopProcess, collector
     assert {*parents} - {*spans} == {""}, "one root, no orphans"
 
 
+def test_the_statements_of_the_worker_are_seen_too(shop: ShopProcess, collector: CollectorProcess) -> None:
+    """It calls `configure()` itself, after it has imported all that is to be instrumented."""
+    assert buys(shop.opened(), uuid.uuid4().hex).status_code == httpx.codes.CREATED
+    updates = (
+        "SELECT SpanName FROM otel_traces WHERE ServiceName = 'worker' "
+        "AND startsWith(SpanAttributes['db.query.text'], 'UPDATE orders')"
+    )
+    until(lambda: ["UPDATE orders.db"] in collector.ask(updates), "the update is stored")
+
+
 def test_the_visitor_is_on_every_service_of_the_way(shop: ShopProcess, collector: CollectorProcess) -> None:
     """User and session reach the spans and the log records of services that the visitor never called."""
     session = uuid.uuid4().hex

@@ -26,6 +26,8 @@ _TELEMETRY = {
     "OTEL_BSP_SCHEDULE_DELAY": "1000",
     "OTEL_BLRP_SCHEDULE_DELAY": "1000",
     "OTEL_METRIC_EXPORT_INTERVAL": "2000",
+    # Nobody waits long for the end, also where the collector is away.
+    "GLASSHOUSE_SHUTDOWN_SECONDS": "5",
     # Asked while the shop opens, over and over.
     "OTEL_PYTHON_EXCLUDED_URLS": "/live$",
     # It logs each request, which is a span already.
@@ -102,7 +104,7 @@ class Services:
         return f"http://127.0.0.1:{self._sockets[name].getsockname()[1]}"
 
     def _start(self, name: str, release: str) -> Child:
-        """Start a service as docs/instrument.md says: by `glasshouse run`, and nothing in it."""
+        """Start a service as docs/instrument.md says: by `glasshouse run`, or its own `configure()`."""
         settings = {
             "OTEL_SERVICE_NAME": name,
             "GLASSHOUSE_ENDPOINT": self._endpoint,
@@ -112,11 +114,12 @@ class Services:
             trouble.RELEASE_VARIABLE: release,
             **_TELEMETRY,
         }
-        fds = [] if name == WORKER else [self._sockets[name].fileno()]
-        service = ["python", "-m", "glasshouse_shop.worker"]
-        if fds:
-            service = _uvicorn(f"glasshouse_shop.{name}:app", fds[0], "--header", f"x-release:{release}")
-        command = [*processes.program(), "run", "--", *service]
+        if name == WORKER:
+            command, fds = [sys.executable, "-m", "glasshouse_shop.worker"], []
+        else:
+            fds = [self._sockets[name].fileno()]
+            served = _uvicorn(f"glasshouse_shop.{name}:app", fds[0], "--header", f"x-release:{release}")
+            command = [*processes.program(), "run", "--", *served]
         environ = self._environ | settings
         return processes.start(name, command, environ, self._log(name), cwd=self._databases, pass_fds=fds)
 

@@ -27,6 +27,7 @@ _PACKING_SECONDS = 0.01
 
 def main() -> None:
     """Ship until SIGTERM."""
+    glasshouse.configure()
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     engine = opened(DATABASE, tables)
