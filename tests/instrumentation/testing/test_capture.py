@@ -9,6 +9,9 @@ import pytest
 from fastapi import FastAPI
 from opentelemetry import metrics, trace
 from opentelemetry._logs import get_logger_provider
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import glasshouse
 from glasshouse.testing import Telemetry, capture
@@ -187,6 +190,49 @@ def test_instrumented_libraries_are_captured_time_after_time() -> None:
             assert asyncio.run(ask()) == {"id": 7}
         assert "GET /orders/{order_id}" in telemetry.tree()
         assert telemetry.count("http.server.request.duration", {"http.route": "/orders/{order_id}"}) == 1
+
+
+KEPT_TRACER = trace.get_tracer("kept by a module")
+KEPT_COUNTER = metrics.get_meter("kept by a module").create_counter("test.kept")
+
+
+@pytest.mark.parametrize("disabled", ["false", "true"])
+def test_what_a_module_keeps_stays_good(disabled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tracer and instruments, got before any capture, whatever a variable says of sending."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", disabled)
+    for _ in range(2):
+        with capture() as telemetry:
+            with KEPT_TRACER.start_as_current_span("kept"):
+                KEPT_COUNTER.add(1)
+            assert telemetry.value("test.kept") == 1
+        assert telemetry.tree() == ["kept"]
+
+
+def test_an_application_with_opentelemetry_of_its_own_is_captured() -> None:
+    """Its processors get nothing of the block, and are there again after it."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    own = trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE
+    trace._TRACER_PROVIDER = provider
+    try:
+        tracer = trace.get_tracer("shop")
+        with capture() as telemetry, tracer.start_as_current_span("captured"):
+            pass
+        with tracer.start_as_current_span("sent"):
+            pass
+    finally:
+        trace._TRACER_PROVIDER, trace._TRACER_PROVIDER_SET_ONCE = own
+    assert telemetry.tree() == ["captured"]
+    assert [span.name for span in exporter.get_finished_spans()] == ["sent"]
+
+
+def test_a_capture_that_fails_leaves_nothing() -> None:
+    """Neither an exception in the block, nor one that ends a test."""
+    with pytest.raises(KeyboardInterrupt), capture(), glasshouse.span("checkout"):
+        raise KeyboardInterrupt
+    with capture() as telemetry:
+        assert telemetry.spans == []
 
 
 def test_a_slow_request_can_be_made(captured_telemetry: Telemetry) -> None:
