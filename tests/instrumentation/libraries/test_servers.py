@@ -200,3 +200,11 @@ def test_a_request_is_a_span(server: str, run: Callable[..., Sent]) -> None:
     assert (record.body, record.trace_id, record.span_id) == ("asked", TRACE_ID, good.span_id)
     # Starlette's instrumentation cannot leave out the messages of an answer, as FastAPI's can.
     assert [span.name for span in sent.spans("INTERNAL")] == [*MESSAGES.get(server, ())]
+
+
+@pytest.mark.parametrize("server", ["fastapi", "flask", "django under wsgi"])
+def test_probes_are_kept_out(server: str, run: Callable[..., Sent]) -> None:
+    """By the variable that the pages name; a path that only looks like a probe's is not."""
+    source = (BEGINNING + PROGRAMS[server]).replace("broken", "live").replace("items", "delivered")
+    sent = run(source, OTEL_PYTHON_EXCLUDED_URLS="/health,/ready$,/live$")
+    assert "delivered" in sent.span("SERVER").attributes["http.route"]
