@@ -1,6 +1,9 @@
 """What applications import: one package over the OpenTelemetry SDK.
 
 Names are loaded on first use, so that `import glasshouse` costs next to nothing.
+
+PYTEST_DONT_REWRITE: there is no assertion here, and under `glasshouse run -- pytest` this module is there
+before pytest, which would warn that it comes too late to rewrite it.
 """
 
 import sys

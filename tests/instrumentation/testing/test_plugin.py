@@ -52,6 +52,16 @@ def test_a_run_that_uses_it_captures(tmp_path: Path) -> None:
     assert "3 passed" in done.stdout, done.stdout
 
 
+def test_pytest_does_not_mind_that_it_came_later(tmp_path: Path) -> None:
+    """Under `glasshouse run` the package is imported before pytest wants to rewrite its plugins."""
+    (tmp_path / "conftest.py").write_text(
+        "import glasshouse\nimport pytest\n\npytest.register_assert_rewrite('glasshouse')\n"
+    )
+    (tmp_path / "test_user.py").write_text("def test_user():\n    pass\n")
+    done = run("-m", "pytest", "-q", "-W", "error", "test_user.py", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_it_can_be_left_out(tmp_path: Path) -> None:
     """By pytest's own option."""
     (tmp_path / "test_user.py").write_text(
