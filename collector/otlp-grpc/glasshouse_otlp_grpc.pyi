@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-Tag = TypeVar("Tag")
+_Tag = TypeVar("_Tag")
 
-class Server(Generic[Tag]):
+class Server(Generic[_Tag]):
     """A gRPC server for unary methods, on a thread of its own that never waits for the interpreter's lock.
 
     Requests wait in it until they are taken, many at a time, and are answered many at a time. What is no request
@@ -14,7 +14,7 @@ class Server(Generic[Tag]):
     def __init__(
         self,
         listeners: list[int],
-        methods: Mapping[str, Tag],
+        methods: Mapping[str, _Tag],
         *,
         max_message_bytes: int,
         max_unfinished_bytes: int,
@@ -32,7 +32,7 @@ class Server(Generic[Tag]):
     def fileno(self) -> int:
         """Return the file descriptor that is readable while there is something to take, or a refusal to count."""
 
-    def take(self, most: int) -> list[tuple[int, Tag, dict[str, str], bytes]]:
+    def take(self, most: int) -> list[tuple[int, _Tag, dict[str, str], bytes]]:
         """Return requests, `most` at most: (token, tag of the method, metadata, message); never waits.
 
         The metadata is in ASCII, names in lower case, without gRPC's own; requests of one connection that send the same
