@@ -15,6 +15,7 @@ def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "GLASSHOUSE"))
     }
+    environ["GLASSHOUSE_SPOOL_DIR"] = str(folder / "spool")
     command = [sys.executable, *arguments]
     return subprocess.run(
         command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
