@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from collector_process import until
+from glasshouse_shop import processes
 from glasshouse_shop.commands import demo
 from glasshouse_shop.faults import FAULTS, Kind
 from shop_process import ShopProcess
@@ -63,6 +64,18 @@ def test_however_it_ends_no_process_is_left(
     until(lambda: not shop.processes(), "none is left")
 
 
+def test_a_collector_that_cannot_start_says_why_and_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another one has the ports: its own words, and the options that lead out."""
+    refusing = [sys.executable, "-c", "import sys; sys.exit('error: 4318 is taken')"]
+    monkeypatch.setattr(processes, "program", lambda: refusing)
+    refused = CliRunner().invoke(demo, ["--data-dir", str(tmp_path / "demo")])
+    assert refused.exit_code == 1
+    assert "error: 4318 is taken" in refused.output
+    assert "--any-port" in refused.output
+
+
 def test_a_service_that_ends_ends_the_demo(tmp_path: Path, started: list[ShopProcess]) -> None:
     """With its name, what it said last, and exit code 1; it is no half shop."""
     shop = ShopProcess(tmp_path / "demo", *NOWHERE, "--sessions-per-second", "0.1")
@@ -96,6 +109,7 @@ def test_a_wrong_fault_is_refused_with_the_right_ones(tmp_path: Path) -> None:
         (["--duration", "-5s"], "should be a duration"),
         (["--endpoint", "localhost"], "should be a URL, as http://localhost:4318"),
         (["--sessions-per-second", "0"], "is not in the range"),
+        (["--truth", "/nowhere/truth.json"], "--truth: there is no folder /nowhere"),
         (["fault", "payment:latency"], "no demo runs in"),
         (["calm"], "no demo runs in"),
     ],

@@ -11,6 +11,10 @@ from glasshouse_shop.processes import Child
 
 _STARTING_SECONDS = 120.0
 _ENDING_SECONDS = 30.0
+_HINT = (
+    "For the demo: --any-port takes free ports; --endpoint sends to a collector that runs already, "
+    "as --endpoint http://localhost:4318."
+)
 
 
 @dataclass
@@ -35,7 +39,10 @@ class Collector:
             child.check()
             return told.exists()
 
-        ending.wait_until(listens, "the collector listens", _STARTING_SECONDS)
+        try:
+            ending.wait_until(listens, "the collector listens", _STARTING_SECONDS)
+        except ChildProcessError as ended:
+            raise ChildProcessError(f"{ended}\n{_HINT}") from None
         self.addresses = json.loads(told.read_text())
 
     @property

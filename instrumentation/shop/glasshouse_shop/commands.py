@@ -113,6 +113,9 @@ def _run(**options: Any) -> None:
     if options["faults"] and options["duration"] is None:
         raise click.UsageError("--fault needs --duration, as: --fault payment:latency --duration 5m")
     _check_endpoint(options["endpoint"])
+    truth = options["truth"]
+    if truth is not None and not truth.absolute().parent.is_dir():
+        raise click.UsageError(f"--truth: there is no folder {truth.absolute().parent}")
     plan = Plan(
         **{name: options[name] for name in ("data_dir", "endpoint", "any_port", "seed", "faults", "truth")},
         sessions_per_second=options["sessions_per_second"],
