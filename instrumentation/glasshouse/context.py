@@ -103,16 +103,27 @@ class _SpanStamp(SpanProcessor):
         by_trace = _bound.get()
         if not by_trace:
             return
-        with contained("stamping a span"):
-            own = span.get_span_context()
-            parent = span.parent
-            if (parent is None or parent.is_remote) and _trace_id() == _NO_TRACE:
-                # The first span of a request or job: what earlier ones have bound in this thread is over.
-                by_trace = {key: kept for key, kept in by_trace.items() if key == _NO_TRACE}
-                _bound.set(by_trace)
-            if values := _of(by_trace, own.trace_id if own else _NO_TRACE):
-                given = span.attributes or {}
-                span.set_attributes({name: value for name, value in values.items() if name not in given})
+        try:
+            self._stamp(span, by_trace)
+        except Exception:
+            # Entering `contained` only on failure keeps its cost from every span.
+            with contained("stamping a span"):
+                raise
+
+    def _stamp(self, span: Span, by_trace: Mapping[int, Values]) -> None:
+        own = span.get_span_context()
+        parent = span.parent
+        if (
+            (parent is None or parent.is_remote)
+            and _trace_id() == _NO_TRACE
+            and by_trace.keys() - {_NO_TRACE}
+        ):
+            # The first span of a request or job: what earlier ones have bound in this thread is over.
+            by_trace = {key: kept for key, kept in by_trace.items() if key == _NO_TRACE}
+            _bound.set(by_trace)
+        if values := _of(by_trace, own.trace_id if own else _NO_TRACE):
+            given = set(span.attributes or ())  # asked name by name, it would raise KeyError for each
+            span.set_attributes({name: value for name, value in values.items() if name not in given})
 
 
 class _LogRecordStamp(LogRecordProcessor):
