@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
-from celery import Celery
+from celery import Celery, signals
 from celery.contrib.testing.worker import start_worker
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -219,7 +219,18 @@ def test_http_needs_a_url(url: str) -> None:
         checks.http(url)
 
 
-def test_celery(health: Health) -> None:
+@pytest.fixture
+def logging_left_alone() -> Iterator[None]:
+    """Keep Celery from setting up logging for the whole process, as a worker of its own may."""
+
+    def leave(**_options: object) -> None: ...
+
+    signals.setup_logging.connect(leave)
+    yield
+    signals.setup_logging.disconnect(leave)
+
+
+def test_celery(health: Health, logging_left_alone: None) -> None:
     """Workers that answer are counted; too few are unhealthy."""
     app = Celery("shop", broker="memory://", backend="cache+memory://")
     with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
