@@ -63,8 +63,14 @@ def serve(config: Path | None, data_dir: Path | None, clickhouse: str | None, **
     """Run the collector: OTLP in, ClickHouse, and an API to ask."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    _say_once_that_the_store_is_away()
     settings = _load(config, data_dir, clickhouse, **ports)
     asyncio.run(_serve(settings))
+
+
+def _say_once_that_the_store_is_away() -> None:
+    """Leave it to us: urllib3 would warn of every attempt."""
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 async def _serve(settings: Settings) -> None:
@@ -149,6 +155,7 @@ def _store_settings(settings: Settings) -> StoreSettings:
 @_plain_errors
 def migrate(config: Path | None, data_dir: Path | None, clickhouse: str | None) -> None:
     """Bring the store's tables up to date (serve does it too)."""
+    _say_once_that_the_store_is_away()
     settings = _load(config, data_dir, clickhouse)
     store = Store.open(_store_settings(settings))
     try:

@@ -52,7 +52,13 @@ class Collector:
         self._undo = contextlib.AsyncExitStack()
 
     async def start(self) -> None:
-        """Start everything; `ConfigurationError` says what the user has to change."""
+        """Start everything; `ConfigurationError` says what the user has to change.
+
+        From here on SIGTERM and SIGINT end `run`, in order, also where they come before it.
+        """
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self._stopping.set)
         self._provide()
         try:
             journal = await asyncio.to_thread(self._open_journal)
@@ -71,9 +77,6 @@ class Collector:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raises what the configuration turns out to lack on the way."""
-        loop = asyncio.get_running_loop()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, self._stopping.set)
         await self._stopping.wait()
         await self.stop()
         if self._failure is not None:

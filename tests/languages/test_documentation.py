@@ -71,7 +71,7 @@ def test_curl_sends_json_and_finds_it_again(collector: "Collector", needs: "Need
         ["sh", "-e", "-c", asking], capture_output=True, encoding="utf-8", timeout=60, check=False
     )
     assert found.returncode == 0, found.stdout + found.stderr
-    assert "5b8efff798038103d269b633813fc60c" in found.stdout
+    assert "0af7651916cd43dd8448eb211c80319c" in found.stdout
 
 
 @pytest.mark.languages

@@ -45,8 +45,7 @@ class ServerEngine:
         self.database = server.database
         self._password = server.password
         # the client logs each failure with the address; the caller hears of it as an exception
-        for chatty in ("clickhouse_connect", "urllib3.connectionpool"):
-            logging.getLogger(chatty).setLevel(logging.CRITICAL)
+        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
         try:
             self._client = _connect(server)
         except _FAILURES as failure:
