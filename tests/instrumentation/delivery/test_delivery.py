@@ -260,6 +260,7 @@ def test_a_silent_client_at_debug_level(
 ) -> None:
     """What the HTTP client logs while it sends logs would be sent, and so on for ever."""
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3.connectionpool")  # whatever another test left it at
     undo = install()
     export(b"one")
     assert delivery.flush(10)
