@@ -7,6 +7,7 @@ from random import Random
 
 from glasshouse_collector.codec import Codec, best_codec
 from glasshouse_collector.core.batch import RequestKind
+from glasshouse_collector.process import keep_freed_memory
 from report import Report
 from settings import Settings
 from workload import Kind, encode
@@ -18,6 +19,7 @@ _NAMES = {Kind.TRACES: "span", Kind.LOGS: "log_record", Kind.METRICS: "data_poin
 
 def run(settings: Settings) -> list[Report]:
     """Measure the check at the door and the decoding of a run; `benchmarks/decode.py` has more kinds."""
+    keep_freed_memory()  # as the collector does
     codec, random = best_codec(), Random(7)
     report = Report("decode", f"The {codec.name} decoder alone, {_RECORDS} records a request")
     repeats = 3 * settings.repeats

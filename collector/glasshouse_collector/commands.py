@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import gc
 import logging
 import shutil
 import sys
@@ -18,6 +17,7 @@ from glasshouse import __version__
 from glasshouse_collector.config import Settings, effective, load, without_password
 from glasshouse_collector.core.errors import ConfigurationError, Retryable
 from glasshouse_collector.journal import DeadLetters
+from glasshouse_collector.process import collect_garbage_seldom, keep_freed_memory
 from glasshouse_collector.service import Collector
 from glasshouse_collector.store import Store, StoreSettings
 
@@ -65,6 +65,7 @@ def serve(config: Path | None, data_dir: Path | None, clickhouse: str | None, **
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     _say_once_that_the_store_is_away()
     settings = _load(config, data_dir, clickhouse, **ports)
+    keep_freed_memory()
     asyncio.run(_serve(settings))
 
 
@@ -76,21 +77,10 @@ def _say_once_that_the_store_is_away() -> None:
 async def _serve(settings: Settings) -> None:
     collector = Collector(settings)
     await collector.start()
-    _collect_garbage_seldom()
+    collect_garbage_seldom()
     click.echo(_banner(settings, collector))
     await collector.run()
     click.echo("Stopped; whatever was accepted is kept.")
-
-
-def _collect_garbage_seldom() -> None:
-    """Look for cycles less often, and never among what lives as long as the process.
-
-    A request makes objects and frees them without any cycle; with Python's own thresholds, looking for some
-    takes a fifth of the CPU at one span a request.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 100)
 
 
 def _banner(settings: Settings, collector: Collector) -> str:
