@@ -15,6 +15,7 @@ from glasshouse_collector.core.access import Authenticator, OpenAccess, TokenAcc
 from glasshouse_collector.core.clock import SystemClock
 from glasshouse_collector.core.components import Door, Services
 from glasshouse_collector.core.errors import ConfigurationError, Retryable
+from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.registry import build
 from glasshouse_collector.core.status import Status
@@ -90,6 +91,7 @@ class Collector:
         token = self._settings.auth_token
         access = TokenAccess(token.get_secret_value()) if token else OpenAccess()
         self.services.provide(Metrics, self.metrics)
+        self.services.provide(MetricsPage, MetricsPage())
         self.services.provide(Status, self.status)
         self.services.provide(Authenticator, access)  # type: ignore[type-abstract]
         self.services.provide(Codec, self.codec)  # type: ignore[type-abstract]

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from glasshouse_collector.api import ApiConfig, ApiServer
 from glasshouse_collector.core.access import Authenticator, OpenAccess
 from glasshouse_collector.core.components import Services
+from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.status import Status
 from glasshouse_collector.store import Store, StoreSettings
@@ -24,6 +25,7 @@ def services() -> Services:
     offered = Services()
     offered.provide(Status, Status())
     offered.provide(Metrics, Metrics())
+    offered.provide(MetricsPage, MetricsPage())
     offered.provide(Authenticator, OpenAccess())  # type: ignore[type-abstract]
     return offered
 

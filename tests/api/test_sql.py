@@ -262,7 +262,7 @@ def test_without_a_store_it_says_why(services: Services, serve: Serve) -> None:
 
 
 def test_only_a_key_opens_it(services: Services, store: Store, serve: Serve) -> None:
-    """Without the right key /api/v1 is 401, and the health pages and metrics stay open."""
+    """Without the right key /api/v1 and /metrics are 401, and the health pages stay open."""
     services.provide(Store, store)
     services.provide(Authenticator, TokenAccess("secret"))  # type: ignore[type-abstract]
     client = serve(create_app(services))
@@ -273,7 +273,8 @@ def test_only_a_key_opens_it(services: Services, store: Store, serve: Serve) -> 
         assert refused.headers["www-authenticate"] == "Bearer"
     for headers in ({"Authorization": "Bearer secret"}, {"X-API-Key": "secret"}):
         assert client.post("/api/v1/sql", json={"query": "SELECT 1"}, headers=headers).status_code == 200
-    assert {client.get(it).status_code for it in ("/health", "/live", "/metrics")} == {200}
+    assert {client.get(it).status_code for it in ("/health", "/live")} == {200}
+    assert client.get("/metrics").status_code == 401
 
 
 @pytest.mark.parametrize(

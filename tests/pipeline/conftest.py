@@ -8,6 +8,7 @@ import pytest
 
 from glasshouse_collector.core.batch import Batch, Origin, Signal
 from glasshouse_collector.core.components import Services
+from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.schema import DECODED
 
@@ -58,4 +59,5 @@ def services() -> Services:
     """Return services with metrics of their own."""
     services = Services()
     services.provide(Metrics, Metrics())
+    services.provide(MetricsPage, MetricsPage())
     return services

@@ -1,26 +1,47 @@
-"""The collector's own metrics, for Prometheus to scrape. Open to everyone who can reach the port."""
+"""The collector's metrics, and those of what it takes in, for Prometheus to scrape."""
 
-from fastapi import APIRouter, Request, Response
+from collections.abc import Callable
+
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from glasshouse_collector.api.access import require_key
 from glasshouse_collector.core.components import Services
+from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
+
+_END = b"# EOF\n"
 
 
 def metrics_routes(services: Services) -> APIRouter:
-    """Return `/metrics`."""
-    routes = APIRouter(tags=["metrics"])
-    registry = services.get(Metrics).registry
+    """Return `/metrics`, for those with a key where one is set: labels are made of what applications send."""
+    routes = APIRouter(tags=["metrics"], dependencies=[Depends(require_key(services))])
+    registry, page = services.get(Metrics).registry, services.get(MetricsPage)
 
     @routes.get(
         "/metrics",
-        summary="The collector's own metrics, in Prometheus text or OpenMetrics by the Accept header",
+        summary="Metrics of the collector and of applications, in Prometheus text or OpenMetrics by Accept",
         response_class=Response,
         responses={200: {"content": {"text/plain": {}, "application/openmetrics-text": {}}}},
     )
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(await run_in_threadpool(encode, registry), headers={"Content-Type": content_type})
+        content = await run_in_threadpool(_render, encode, content_type, registry, page)
+        return Response(content, headers={"Content-Type": content_type})
 
     return routes
+
+
+def _render(
+    encode: Callable[[CollectorRegistry], bytes],
+    content_type: str,
+    registry: CollectorRegistry,
+    page: MetricsPage,
+) -> bytes:
+    """Return both on one page; of OpenMetrics the last line must be its end."""
+    own = encode(registry)
+    if content_type.startswith("application/openmetrics-text"):
+        return own.removesuffix(_END) + page.render(openmetrics=True) + _END
+    return own + page.render(openmetrics=False)

@@ -1,0 +1,1 @@
+"""The Grafana dashboards, as code that writes their JSON."""
