@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 Source: TypeAlias = Callable[[bool], Iterable[bytes]]
-"""Gives whole metric families (HELP, TYPE, samples): OpenMetrics if it is given True, else Prometheus text."""
+"""Gives whole metric families (HELP, TYPE, samples): OpenMetrics if given True, else Prometheus text."""
 
 
 class MetricsPage:
