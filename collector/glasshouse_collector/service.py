@@ -19,7 +19,8 @@ from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.registry import build
 from glasshouse_collector.core.status import Status
-from glasshouse_collector.journal import DeadLetters, Journal, JournalSettings
+from glasshouse_collector.journal import Consumer, DeadLetters, Journal, JournalSettings
+from glasshouse_collector.pipeline.formed import FormedRuns
 from glasshouse_collector.pipeline.pipeline import Pipeline
 from glasshouse_collector.pipeline.settings import Batching, PipelineSettings
 from glasshouse_collector.receivers.door import JournalDoor
@@ -161,15 +162,20 @@ class Collector:
 
     def _start_pipelines(self, journal: Journal) -> None:
         dead_letters = DeadLetters(self._settings.data_dir / "dead-letters")
-        processors = self._build("processors")
+        processors = [processor for _, processor in self._build("processors")]
+        runs = FormedRuns(self.codec, processors, self.metrics)
+        leader: Consumer | None = None
         for name, exporter in self._build("exporters"):
+            consumer = journal.consumer(name)
+            if leader is not None:
+                consumer.follow(leader)
+            leader = leader or consumer
             pipeline = Pipeline(
                 exporter,
                 PipelineSettings(
                     name=name,
-                    codec=self.codec,
-                    processors=[processor for _, processor in processors],
-                    consumer=journal.consumer(name),
+                    runs=runs,
+                    consumer=consumer,
                     dead_letters=dead_letters,
                     batching=self._batching(),
                     metrics=self.metrics,

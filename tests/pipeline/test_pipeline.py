@@ -17,6 +17,7 @@ from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.schema import TABLE_COLUMNS
 from glasshouse_collector.core.status import Status
 from glasshouse_collector.journal import DeadLetters, Journal, JournalSettings
+from glasshouse_collector.pipeline.formed import FormedRuns
 from glasshouse_collector.pipeline.pipeline import Pipeline
 from glasshouse_collector.pipeline.settings import Batching, PipelineSettings
 
@@ -71,8 +72,7 @@ class House:
             destination,  # type: ignore[arg-type]  # found by no entry point, so it has no Config
             PipelineSettings(
                 name="there",
-                codec=UpbCodec(),
-                processors=[],
+                runs=FormedRuns(UpbCodec(), [], self.metrics),
                 consumer=journal.consumer("there"),
                 dead_letters=self.letters,
                 batching=Batching(1000, 1 << 20, 0.01),

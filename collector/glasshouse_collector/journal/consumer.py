@@ -15,6 +15,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_LEADER_SECONDS = 5.0
 
 
 class Consumer:
@@ -29,6 +30,8 @@ class Consumer:
         self.name = name
         self.reader = reader
         self._on_commit = on_commit
+        self._told: list[asyncio.Event] = []
+        self._led = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"journal-{name}")
         self._ready: deque[Run] = deque()
         self._wake = asyncio.Event()
@@ -42,6 +45,18 @@ class Consumer:
     def stopped(self) -> bool:
         """Whether `stop` was called."""
         return self._stopping.is_set()
+
+    def follow(self, leader: "Consumer") -> None:
+        """Take the same runs as the leader, a moment later, so that what is made of one can be shared.
+
+        While the leader is behind, or has stood still for some seconds, this consumer goes on alone.
+        """
+        self.reader.follow(leader.reader)
+        leader.announce_to(self._led)
+
+    def announce_to(self, formed: asyncio.Event) -> None:
+        """Set the event whenever a run was formed."""
+        self._told.append(formed)
 
     async def next_run(self, *, max_records: int, max_bytes: int, linger: float) -> Run | None:
         """Wait for frames and return them as a run, or None after `stop` or the journal's `close`.
@@ -58,6 +73,7 @@ class Consumer:
             if self.reader.has_again:
                 await self._in_thread(self._hand_out_again)
             elif self.reader.has_more():
+                await self._until_led()
                 await self._form_run(max_records, max_bytes, linger)
             else:
                 self._noticed = (0, 0)
@@ -74,6 +90,7 @@ class Consumer:
         """Let `next_run` return None, now and from now on; runs that are out may still be committed."""
         self._stopping.set()
         self._wake.set()
+        self._led.set()
 
     def notice(self, records: int, raw_bytes: int) -> None:
         """Be told that so much more is durable; called by the journal."""
@@ -91,11 +108,22 @@ class Consumer:
     async def _form_run(self, max_records: int, max_bytes: int, linger: float) -> None:
         self._noticed = (0, 0)
         gathering = await self._in_thread(lambda: self._start(max_records, max_bytes, linger))
-        if gathering is None or gathering.complete or not gathering.frames or linger <= 0:
+        if gathering is None or not gathering.frames:
             return
-        await self._until_noticed(max_records - gathering.records, max_bytes - gathering.raw_bytes, linger)
-        if not self.stopped:
+        if not gathering.complete and linger > 0:
+            missing = max_records - gathering.records, max_bytes - gathering.raw_bytes
+            await self._until_noticed(*missing, linger)
+            if self.stopped:
+                return
             await self._in_thread(lambda: self._end(gathering))
+        for formed in self._told:
+            formed.set()
+
+    async def _until_led(self) -> None:
+        """Wait for the leader to form the run that comes next, for some seconds."""
+        self._led.clear()
+        if self.reader.level_with_leader and not self.stopped:
+            await _wait(self._led, _LEADER_SECONDS)
 
     def _start(self, max_records: int, max_bytes: int, linger: float) -> Gathering:
         gathering = self.reader.begin(max_records, max_bytes)

@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 MAX_OPEN_RUNS = 16
 """Handed out and not committed, for one consumer; what a page of the cursor file has room for."""
 
+_FORMED = 32
+"""Runs whose bounds are remembered for those who follow."""
+
 
 @dataclass(slots=True)
 class Gathering:
@@ -71,11 +74,27 @@ class RunReader:
         self._reader: SegmentReader | None = None
         self._decompressor = Decompressor()
         self._again = deque(cursor.state.runs)
+        self.formed: tuple[RunBounds, ...] = ()
+        self._leader: RunReader | None = None
+
+    def follow(self, leader: "RunReader") -> None:
+        """Let runs end where the leader's do that hold their first frames."""
+        self._leader = leader
 
     @property
     def delivered(self) -> Position:
         """Everything before is delivered; its segments may go."""
         return CursorState(self._position, 0, self._cursor.state.runs).delivered
+
+    @property
+    def position(self) -> Position:
+        """Where the next run is looked for."""
+        return self._position
+
+    @property
+    def level_with_leader(self) -> bool:
+        """Whether the leader's next run begins where the next one here does; False without a leader."""
+        return self._leader is not None and self._leader.position == self._position
 
     @property
     def lag_frames(self) -> int:
@@ -128,9 +147,14 @@ class RunReader:
                 self._enter(segment)
             # In this order: where `sealed` is set, `end` is final.
             sealed, end = segment.sealed, segment.end
-            self._take(gathering, self._reader_of(segment), end)
+            reader = self._reader_of(segment)
+            first = gathering.frames[0].header.offset if gathering.frames else reader.position
+            led_to = self._led_to(segment, first)
+            self._take(gathering, reader, min(end, led_to or end))
+            if not gathering.frames:
+                self._take(gathering, reader, end)
             if gathering.frames:
-                gathering.complete = gathering.complete or sealed
+                gathering.complete = gathering.complete or sealed or led_to is not None
                 return
             following = self._segments.at_or_after(segment.number + 1)
             if not sealed or following is None:
@@ -150,6 +174,7 @@ class RunReader:
         runs = (*state.runs, bounds) if frames else state.runs
         self._cursor.save(CursorState(position, frames_before, runs), durable=self._durable)
         self._position, self._frames_before = position, frames_before
+        self.formed = (*self.formed[1 - _FORMED :], bounds)
         in_doubt = Position(segment, bounds.first) < self._doubt_until
         return Run(self._origin(bounds, in_doubt=in_doubt), frames) if frames else None
 
@@ -169,6 +194,11 @@ class RunReader:
             self._reader.close()
             self._reader = None
         self._cursor.close()
+
+    def _led_to(self, segment: Segment, offset: int) -> int | None:
+        """Return where the leader's run that goes past `offset` ends; None where it formed none."""
+        formed = self._leader.formed if self._leader else ()
+        return next((run.end for run in formed if run.segment == segment.number and run.end > offset), None)
 
     def _leave_finished_segment(self) -> None:
         """Close a file with nothing left to read: removed but open, it would still take room."""

@@ -12,7 +12,7 @@ from glasshouse_collector.core.errors import Undecodable
 from glasshouse_collector.core.schema import TABLE_COLUMNS, TIME_COLUMN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Formed:
     """The batches of a run, in a fixed order, and the frames that no decoder could read."""
 

@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from glasshouse_collector.core.batch import Batch, Run
 from glasshouse_collector.core.components import Exporter
 from glasshouse_collector.core.errors import Permanent, Retryable
 from glasshouse_collector.pipeline.delivery import Delivery, Stopped
-from glasshouse_collector.pipeline.form import Formed, form
 from glasshouse_collector.pipeline.settings import PipelineSettings
 
 log = logging.getLogger(__name__)
@@ -74,7 +72,7 @@ class Pipeline:
                 await self._settings.consumer.commit(run)
 
     async def _deliver(self, run: Run) -> None:
-        formed = await asyncio.to_thread(self._form, run)
+        formed = await self._settings.runs.of(run)
         letters, name = self._settings.dead_letters, self._settings.name
         for frame, unreadable in formed.undecodable:
             write = partial(letters.write_frame, frame, exporter=name, reason=str(unreadable))
@@ -87,17 +85,6 @@ class Pipeline:
                 await self._bury(batch.signal, refusal, write)
         age = (self._settings.clock.time_ns() - run.frames[0].received_ns) / _NANOSECONDS
         self._settings.metrics.freshness_seconds.labels(name).observe(max(0.0, age))
-
-    def _form(self, run: Run) -> Formed:
-        kinds = "+".join(sorted({frame.kind.value for frame in run.frames}))
-        with self._settings.metrics.decode_seconds.labels(kinds).time():
-            formed = form(self._settings.codec, run)
-        return replace(formed, batches=[self._processed(batch) for batch in formed.batches])
-
-    def _processed(self, batch: Batch) -> Batch:
-        for processor in self._settings.processors:
-            batch = processor.process(batch)
-        return batch
 
     async def _bury(self, what: str, reason: Exception, write: Callable[[], str]) -> None:
         """Keep a dead letter, waiting for room on the disk where there is none."""
@@ -127,7 +114,7 @@ class Pipeline:
         letters = self._settings.dead_letters
         content = await asyncio.to_thread(letters.read, letter)
         try:
-            for batch in await asyncio.to_thread(self._batches_of, content):
+            for batch in await self._batches_of(content):
                 await self._delivery.deliver(batch)
         except Permanent as reason:
             await asyncio.to_thread(letters.put_back, letter, str(reason))
@@ -136,10 +123,10 @@ class Pipeline:
             await asyncio.to_thread(letters.remove, letter)
             log.info("%s: dead letter %s delivered", self._settings.name, letter)
 
-    def _batches_of(self, content: Batch | Run) -> list[Batch]:
+    async def _batches_of(self, content: Batch | Run) -> list[Batch]:
         if isinstance(content, Batch):
             return [content]
-        formed = self._form(content)
+        formed = await self._settings.runs.of_letter(content)
         for _, reason in formed.undecodable:
             raise Permanent(str(reason))
         return list(formed.batches)

@@ -1,14 +1,12 @@
 """What the service lends a pipeline."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from glasshouse_collector.codec import Codec
 from glasshouse_collector.core.clock import Clock
-from glasshouse_collector.core.components import Processor
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.journal import Consumer, DeadLetters
+from glasshouse_collector.pipeline.formed import FormedRuns
 
 
 class ReadinessReport(Protocol):
@@ -32,8 +30,7 @@ class PipelineSettings:
     """What the service lends a pipeline; `name` is the exporter's."""
 
     name: str
-    codec: Codec
-    processors: Sequence[Processor]
+    runs: FormedRuns
     consumer: Consumer
     dead_letters: DeadLetters
     batching: Batching
