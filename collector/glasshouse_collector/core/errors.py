@@ -25,6 +25,10 @@ class Unauthenticated(GlasshouseError):
     """A request without a key that opens the door."""
 
 
+class Forbidden(GlasshouseError):
+    """A request with a key that opens other doors than this one."""
+
+
 class Backpressure(GlasshouseError):
     """The journal is full: send again after `retry_after` seconds."""
 

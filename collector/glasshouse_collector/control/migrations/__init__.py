@@ -1,0 +1,1 @@
+"""Alembic's migrations of small state, in the order of their numbers."""
