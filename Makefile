@@ -10,7 +10,7 @@ CRATES := otlp-arrow otlp-grpc
 NATIVE := $(if $(CARGO),$(CRATES),fallback)
 sources = $(wildcard $(addprefix collector/$1/,Cargo.* pyproject.toml *.pyi)) $(shell find collector/$1/src -name '*.rs' 2>/dev/null)
 
-.PHONY: setup serve prometheus stack demo test test-languages chaos bench check format fuzz lock clean
+.PHONY: setup serve servers stack demo test test-languages chaos bench check format fuzz lock clean
 
 setup: $(STAMPS)/python $(NATIVE:%=$(STAMPS)/%)
 
@@ -38,27 +38,30 @@ $(STAMPS)/fallback: $(STAMPS)/python
 serve: setup
 	@$(BIN)/glasshouse serve
 
-# Prometheus and Alertmanager, from Debian's packages where they are not there yet; elsewhere their tests are skipped.
-ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
-prometheus:
-ifneq ($(shell command -v promtool >/dev/null && command -v amtool),)
-else ifeq ($(shell command -v apt-get),)
-	@echo "prometheus and alertmanager are not installed: tests that need them are skipped"
+# Real servers that tests talk to, from Debian's packages where they are not there yet. Root alone can install them;
+# for others the tests that need one are skipped, and say so.
+MISSING := $(strip $(if $(shell command -v promtool),,prometheus) $(if $(shell command -v amtool),,prometheus-alertmanager) \
+  $(if $(shell command -v redis-server),,redis-server) $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),,postgresql))
+servers:
+ifneq ($(and $(MISSING),$(shell command -v apt-get)),)
+ifeq ($(shell id -u),0)
+	@echo "installing $(MISSING)"
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(MISSING) >/dev/null
 else
-	@echo "installing prometheus and prometheus-alertmanager"
-	@$(ROOT) apt-get update -qq
-	@$(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager >/dev/null
+	@echo "not installed: $(MISSING); tests that need them are skipped (sudo make servers installs them)"
+endif
 endif
 
 # The collector beside Prometheus and Alertmanager, with the configuration of alerts/. STACK="--any-port" gives it options.
-stack: setup prometheus
+stack: setup servers
 	@$(BIN)/python -m glasshouse_alerts.stack $(STACK)
 
 # A small shop with a collector, visitors and faults on request. DEMO="--any-port" gives it options.
 demo: setup
 	@$(BIN)/glasshouse demo $(DEMO)
 
-test: setup prometheus
+test: setup servers
 	$(BIN)/pytest -n 2 -m "not languages"
 
 # Senders in other languages, whose libraries come from their own registries.
