@@ -79,7 +79,7 @@ def remote(writable: Served) -> Iterator[Store]:
     """Lend a store in server mode, its tables empty, in a database of its own."""
     name = f"db{os.urandom(4).hex()}"
     opened = Store.open(StoreSettings(dsn=f"clickhouse://127.0.0.1:{writable.port}/{name}"))
-    assert opened.migrate() == ["0001_traces", "0002_logs", "0003_metrics"]
+    assert opened.migrate() == ["0001_traces", "0002_logs", "0003_metrics", "0004_alerts"]
     yield opened
     opened.close()
 

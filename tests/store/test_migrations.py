@@ -24,7 +24,7 @@ def definition(store: Store, table: str) -> str:
 
 def test_migrations_run_once(settings: StoreSettings, opened: Open) -> None:
     """Each file is applied once, through a restart too."""
-    for applied in (["0001_traces", "0002_logs", "0003_metrics"], []):
+    for applied in (["0001_traces", "0002_logs", "0003_metrics", "0004_alerts"], []):
         store = opened(settings)
         assert store.migrate() == applied
         assert store.migrate() == []
@@ -115,7 +115,7 @@ def test_every_statement_for_a_cluster_is_clickhouse(store: Store) -> None:
         store.engine.command(f"EXPLAIN AST {statement}")
         assert "ON CLUSTER `fleet`" in statement
     made = [statement.split("(")[0] for statement in statements if statement.startswith("CREATE TABLE")]
-    assert len(made) == 2 * (len(TABLE_OF) + 1)  # a local and a distributed one each
+    assert len(made) == 2 * (len(TABLE_OF) + 2)  # a local and a distributed one each
 
 
 def test_a_cluster_has_replicas_beneath_the_same_names(store: Store, request: pytest.FixtureRequest) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from importlib.resources import files
 from string import Template
 
-from glasshouse_collector.core.batch import SIGNALS_OF, RequestKind, Signal
+from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.errors import Retryable, StoreError
 from glasshouse_collector.core.schema import TIME_COLUMN
 from glasshouse_collector.store.engine import Engine, EngineFailure, literal, quoted
-from glasshouse_collector.store.settings import StoreSettings
+from glasshouse_collector.store.settings import ALERTS_RETENTION, StoreSettings
 
 JOURNAL = "glasshouse_migrations"
 DEDUPLICATION_WINDOW = 10_000
@@ -17,6 +17,7 @@ DEDUPLICATION_WINDOW = 10_000
 
 TABLE_OF: dict[Signal, str] = {signal: f"otel_{signal.value}" for signal in Signal}
 TRACE_TIMES = "otel_traces_trace_id_ts"
+ALERTS = "glasshouse_alerts"
 
 _CLUSTER_ONLY = "-- only on a cluster"
 _LAYOUT: dict[str, int | str] = {
@@ -77,13 +78,16 @@ class Migrations:
             "on_cluster": self._cluster,
             "local": self._local,
             "merge_tree": self._merge_tree(),
+            "replacing_merge_tree": self._merge_tree("Replacing"),
             "merge_tree_settings": ", ".join(f"{k} = {literal(v)}" for k, v in options.items()),
         }
 
-    def _merge_tree(self) -> str:
+    def _merge_tree(self, kind: str = "") -> str:
         if not self._settings.cluster:
-            return "MergeTree"
-        return "ReplicatedMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')"
+            return f"{kind}MergeTree"
+        return (
+            f"Replicated{kind}MergeTree('/clickhouse/tables/{{shard}}/{{database}}/{{table}}', '{{replica}}')"
+        )
 
     def _table_options(self) -> dict[str, int]:
         return {name: value if self._settings.fsync else 0 for name, value in _FSYNC.items()}
@@ -108,9 +112,9 @@ class Migrations:
     def _change_in_place(self) -> list[str]:
         """Set retention and fsync where they differ from what the tables have."""
         changed = []
-        for table, kind in self._kept_tables():
+        for table, kind, time_column in self._kept_tables():
             definition = self._definition(table)
-            retention = self._retention_change(table, kind, definition)
+            retention = self._retention_change(kind, time_column, definition)
             if retention:
                 self._engine.command(f"ALTER TABLE {self._named(table)} {self._cluster} {retention}")
                 changed.append(f"{table}: {retention}")
@@ -127,7 +131,7 @@ class Migrations:
                 changed.append(f"settings of {table}: {wanted}")
         return changed
 
-    def _retention_change(self, table: str, kind: RequestKind, definition: str) -> str | None:
+    def _retention_change(self, kind: str, time_column: str, definition: str) -> str | None:
         """Return what to alter so that the table keeps its rows as long as the settings say."""
         found = _TTL.search(definition)
         wanted = self._settings.kept_seconds(kind)
@@ -135,13 +139,14 @@ class Migrations:
             return None
         if wanted is None:
             return "REMOVE TTL"
-        column = "Start" if table.startswith(TRACE_TIMES) else TIME_COLUMN[SIGNALS_OF[kind][0]]
-        return f"MODIFY TTL toDateTime({column}) + toIntervalSecond({wanted})"
+        return f"MODIFY TTL toDateTime({time_column}) + toIntervalSecond({wanted})"
 
-    def _kept_tables(self) -> Iterator[tuple[str, RequestKind]]:
+    def _kept_tables(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each table, whose retention it has, and the column of its rows' time."""
         for signal, table in TABLE_OF.items():
-            yield f"{table}{self._local}", RequestKind(signal.value.split("_")[0])
-        yield f"{TRACE_TIMES}{self._local}", RequestKind.TRACES
+            yield f"{table}{self._local}", signal.value.split("_")[0], TIME_COLUMN[signal]
+        yield f"{TRACE_TIMES}{self._local}", RequestKind.TRACES, "Start"
+        yield f"{ALERTS}{self._local}", ALERTS_RETENTION, "StartsAt"
 
     def _definition(self, table: str) -> str:
         answer = self._engine.query(

@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.errors import StoreError
 
+ALERTS_RETENTION = "alerts"
+_KEPT = (*RequestKind, ALERTS_RETENTION)
 _SHORTEST_RETENTION = timedelta(hours=1)
 _SCHEMES = {"clickhouse": False, "http": False, "clickhouses": True, "https": True}
 _FORMS = "chdb:///absolute/folder, clickhouse://user:password@host:8123/database or https://…"
@@ -21,8 +23,8 @@ class StoreSettings:
     """What the service hands to `Store.open`.
 
     `dsn` is `chdb:///absolute/folder` (the embedded engine) or `clickhouse://user:password@host:8123/database`,
-    `http(s)://…` (a server). `retention` maps traces, logs and metrics to how long they are kept; what
-    it leaves out is kept for ever. With `fsync`, `insert` returns only when the rows survive a loss of power.
+    `http(s)://…` (a server). `retention` maps traces, logs, metrics and alerts to how long they are kept;
+    what it leaves out is kept for ever. With `fsync`, `insert` returns only when the rows survive a loss of power.
     """
 
     dsn: str = field(repr=False)  # it may hold a password
@@ -32,15 +34,15 @@ class StoreSettings:
 
     def __post_init__(self) -> None:
         for name, kept in self.retention.items():
-            if name not in set(RequestKind):
+            if name not in _KEPT:
                 raise StoreError(
-                    f"storage.retention.{name}: no such signal; there are: {', '.join(RequestKind)}"
+                    f"storage.retention.{name}: no such thing is kept; there are: {', '.join(_KEPT)}"
                 )
             if kept < _SHORTEST_RETENTION:
                 raise StoreError(f"storage.retention.{name}: {kept} is too short; the least is one hour")
 
     def kept_seconds(self, kind: str) -> int | None:
-        """Return the retention of traces, logs or metrics in seconds; None means for ever."""
+        """Return the retention of traces, logs, metrics or alerts in seconds; None means for ever."""
         kept = self.retention.get(kind)
         return None if kept is None else int(kept.total_seconds())
 

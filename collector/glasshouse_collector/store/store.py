@@ -105,6 +105,24 @@ class Store:
         except EngineFailure as failure:
             raise classify(failure, f"inserting into {TABLE_OF[signal]}") from None
 
+    def append(self, table: str, records: pa.RecordBatch) -> None:
+        """Insert rows of a table that is no signal's; on return they are kept.
+
+        A second insert adds them again: a table whose rows may come twice replaces them itself.
+        Raises `Permanent` where these rows will never be accepted, else `Retryable`.
+        """
+        options: dict[str, str | int] = {
+            "async_insert": 0,
+            "max_partitions_per_insert_block": 0,
+            "max_execution_time": INSERT_SECONDS,
+        }
+        if self._settings.cluster:
+            options["distributed_foreground_insert"] = 1
+        try:
+            self._engine.insert(self._table(table), records, options)
+        except EngineFailure as failure:
+            raise classify(failure, f"inserting into {table}") from None
+
     def missing_rows(self, signal: Signal, records: pa.RecordBatch) -> pa.RecordBatch:
         """Return those rows that the store does not have, of a batch in doubt (one batch, one UTC day).
 
