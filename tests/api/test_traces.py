@@ -1,10 +1,8 @@
 """One trace by its id, over a real socket from a real embedded store."""
 
 from collections.abc import Callable
-from typing import Any
 
 import httpx
-import pyarrow as pa
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -13,31 +11,15 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from glasshouse_collector.api import create_app
 from glasshouse_collector.api.trace_reading import read_trace, rfc3339
-from glasshouse_collector.codec import best_codec
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.core.schema import TABLE_COLUMNS
 from glasshouse_collector.store import QueryLimits, Store
+from kept_records import keep
 
 Serve = Callable[..., httpx.Client]
 NOON = 1_900_000_800 * 10**9
 """2030-03-17 18:00:00 UTC: no retention drops it."""
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-def keep(store: Store, kind: RequestKind, signal: Signal, request: Any, token: str) -> None:
-    """Decode a request and insert it, as the pipeline does."""
-    decoded = best_codec().decode(kind, [request.SerializeToString()])[signal].records
-    count = decoded.num_rows
-    ours = {"Project": ["default"] * count, "BatchId": [token] * count, "BatchRow": list(range(count))}
-    schema = TABLE_COLUMNS[signal]
-    columns = [
-        pa.array(ours[field.name], pa.string() if field.name != "BatchRow" else pa.uint32()).cast(field.type)
-        if field.name in ours
-        else decoded.column(field.name)
-        for field in schema
-    ]
-    store.insert(signal, pa.RecordBatch.from_arrays(columns, schema=schema), token=token)
 
 
 def traces_request() -> ExportTraceServiceRequest:

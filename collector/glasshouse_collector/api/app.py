@@ -11,6 +11,7 @@ from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.routes.health import health_routes
+from glasshouse_collector.api.routes.logs import log_routes
 from glasshouse_collector.api.routes.metrics import metrics_routes
 from glasshouse_collector.api.routes.sql import sql_routes
 from glasshouse_collector.api.routes.traces import trace_routes
@@ -56,5 +57,6 @@ def _questions(services: Services, config: ApiConfig) -> APIRouter:
     questions = Questions(services, config)
     routes = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key(services))])
     routes.include_router(trace_routes(questions))
+    routes.include_router(log_routes(questions))
     routes.include_router(sql_routes(questions))
     return routes
