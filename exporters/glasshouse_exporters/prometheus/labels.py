@@ -8,15 +8,34 @@ Source: Prometheus text format 0.0.4, OpenMetrics 1.0.
 import re
 from collections.abc import Iterable
 
-_SPECIAL = re.compile(r'[\\"\n]')
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
+LONGEST_VALUE = 1024
+"""Characters of a label's value; a longer one is cut, so that a page stays bounded in bytes too."""
+
+_SPECIAL = re.compile(r'[\\"\n\0]')
+_NO_NAME = re.compile(r"[^A-Za-z0-9_]+|_{2,}")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\0": "\N{REPLACEMENT CHARACTER}"}
 _PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPES = {"n": "\n"}
 
 
+def label_name(key: str) -> str:
+    """Return the label name of an attribute's key: what no label name may hold becomes one underscore.
+
+    A name that would begin with a digit gets `key_` before it.
+    Source: OpenTelemetry, Prometheus and OpenMetrics Compatibility, "Metric Attributes".
+    """
+    name = _NO_NAME.sub("_", key) or "_"
+    return f"key_{name}" if name[0].isdigit() else name
+
+
 def label(name: str, value: str) -> bytes:
-    """Write one label; `name` is a valid label name already, `value` any text."""
+    """Write one label; `name` is a valid label name already, `value` any text.
+
+    NUL, at which Prometheus's reader ends, becomes the replacement character.
+    """
+    if len(value) > LONGEST_VALUE:
+        value = value[: LONGEST_VALUE - 1] + "…"
     if _SPECIAL.search(value):
         value = _SPECIAL.sub(lambda found: _ESCAPES[found[0]], value)
     return f'{name}="{value}"'.encode()

@@ -5,27 +5,31 @@
 What turns telemetry into series (span metrics, service graph, OTLP metrics) works so:
 
     with table.lock:
-        family = table.family("x_total", Kind.COUNTER, "What it counts", expire_seconds=300)  # ConflictingName
-        block = family.block()                       # a histogram's: family.block((0.1, 1.0, 10.0))
-        rows = block.rows(label_sets, table.now())   # new ones are made; -1 where there is no room
-        block.values[rows[rows >= 0], 0] += increments[rows >= 0]   # distinct label sets, else np.add.at
-        rest = block.overflow(project)               # the series that takes the rest; -1 if even it has no room
+        family = table.family("x_total", Kind.COUNTER, "What it counts", 300)  # may raise ConflictingName
+        block = family.block()                      # a histogram's: family.block((0.1, 1.0, 10.0))
+        rows = block.rows(label_sets, table.now())  # new ones are made; -1 where there is no room
+        block.values[rows[rows >= 0], 0] = gauges[rows >= 0]
+        rest = block.overflow(project)              # the series that takes the rest; -1 if it has no room
+        block.add(label_sets, projects, increments) # all of it for what is only ever added to
 
-All methods but `snapshot` and `expire` (which take the lock) are called with `table.lock` held, and families and
-blocks are asked for anew each time it is taken. Keep it short: group, sort and sum a batch before. `values`,
-`latest`, `started` may give way to larger arrays whenever rows are added, so take them after `rows`, every time.
+All methods but `snapshot` and `expire` (which take the lock) are called with `table.lock` held, and families
+and blocks are asked for anew each time it is taken. Keep it short: group, sort and sum a batch before.
+`values`, `latest`, `started` may give way to larger arrays when rows are added, so take them after `rows`.
 
-A label set is the bytes of `labels.label_set`: order its labels always alike. One label set is in one block of
-a family only: asked for in another, it ends in the first.
+A label set is the bytes of `labels.label_set`, has `project`, and is ordered always alike. One label set is
+in one block of a family only: asked for in another, it ends in the first.
 
 The columns of `Block.values` (float64):
     COUNTER, GAUGE, INFO    0: the value
     HISTOGRAM               0 … len(bounds): observations in each bucket by itself, not summed up, the last
-                            above all bounds; then the sum of the observations. A bucket holds values ≤ its bound.
+                            above all bounds; then the sum. A bucket holds values ≤ its bound.
     SUMMARY                 0 … len(bounds)-1: the value of each quantile; then the sum, then the count
 
-`latest` and `started` (int64, nanoseconds since the Unix epoch, 0 in a new row) are the translation's own: the
-time of the newest point taken, and the start of its observations.
+`latest` and `started` (int64, nanoseconds since the Unix epoch, 0 in a new row) are the translation's own:
+the time of the newest point taken, and the start of its observations.
+
+A translation is an object with `take(records: pa.RecordBatch, …) -> None`, called in one worker thread at a
+time with the rows of a batch that may be shown (those of the collector itself are left out before).
 """
 
 import threading
@@ -41,6 +45,7 @@ from glasshouse_exporters.prometheus.labels import label_set
 
 Rows = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
+Exemplars = npt.NDArray[np.void]
 T = TypeVar("T", bound=np.generic)
 
 EXEMPLAR = np.dtype([("time", "i8"), ("value", "f8"), ("trace_id", "S32"), ("span_id", "S16")])
@@ -72,7 +77,7 @@ class BlockSnapshot:
     bounds: tuple[float, ...]
     labels: list[bytes]
     values: Numbers
-    exemplars: npt.NDArray[np.void] | None
+    exemplars: Exemplars | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +213,7 @@ class Block:
         self.latest: Rows = np.zeros(_FIRST_CAPACITY, dtype=np.int64)
         self.started: Rows = np.zeros(_FIRST_CAPACITY, dtype=np.int64)
         self._touched: Numbers = np.zeros(_FIRST_CAPACITY)
-        self._exemplars: npt.NDArray[np.void] | None = None
+        self._exemplars: Exemplars | None = None
         self._free: list[int] = []
         self._used = 0
 
@@ -222,6 +227,20 @@ class Block:
         refused = found.count(-1)
         if refused:
             self.family.table.count_overflow(self.family, refused)
+        return rows
+
+    def add(self, labels: Sequence[bytes], projects: Sequence[str], increments: Numbers) -> Rows:
+        """Add a row of numbers to each series, or to its project's overflow series; return what `rows` does.
+
+        `increments` has the columns of `values`. A label set may come twice.
+        """
+        rows = self.rows(labels, self.family.table.now())
+        for i in np.flatnonzero(rows < 0).tolist():
+            rest = self.overflow(projects[i])
+            if rest >= 0:
+                self.values[rest] += increments[i]
+        placed = rows >= 0
+        np.add.at(self.values, rows[placed], increments[placed])
         return rows
 
     def overflow(self, project: str) -> int:
@@ -253,7 +272,7 @@ class Block:
         alive = np.fromiter(self.index.values(), dtype=np.int64, count=len(self.index))
         return [int(row) for row in alive[self._touched[alive] <= since]]
 
-    def exemplify(self, rows: Rows, columns: Rows, exemplars: npt.NDArray[np.void]) -> None:
+    def exemplify(self, rows: Rows, columns: Rows, exemplars: Exemplars) -> None:
         """Remember an exemplar (`EXEMPLAR`) for each row and bucket (of a counter: 0) instead of the old."""
         if self._exemplars is None:
             buckets = len(self.bounds) + 1
