@@ -1,16 +1,22 @@
 """Pages of log records, over a real socket from a real store, held against a plain reading of all."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 
 from glasshouse_collector.api import create_app
+from glasshouse_collector.api.log_counting import step_for
+from glasshouse_collector.api.time_range import TimeRange
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.store import Store
@@ -227,6 +233,43 @@ def test_conditions_hold_for_what_is_told_and_nothing_else(client: httpx.Client,
     asked, holds = QUESTIONS[name]
     told = sorted((int(log["time_unix_nano"]), log["body"]) for log in ask(client, **asked)["logs"])
     assert told == sorted((it.time, it.body) for it in RECORDS if holds(it))
+
+
+@pytest.mark.parametrize("steps", [1, 60, 1000])
+def test_counts_add_up_to_what_is_told(client: httpx.Client, steps: int) -> None:
+    """By level, in steps of one length that cover the range; conditions hold here too."""
+    answer = client.get(
+        "/api/v1/logs/histogram", params={**SPAN, "steps": steps, "service_name": "cart"}
+    ).json()
+    of_cart = [it for it in RECORDS if it.service == "cart"]
+    assert answer["total"] == len(of_cart)
+    assert len(answer["steps"]) <= steps
+    names = {1: "trace", 5: "debug", 9: "info", 13: "warn", 17: "error", 18: "error", 21: "fatal"}
+    length = answer["step_seconds"] * 10**9
+    expected = Counter((it.time // length * length, names[it.severity]) for it in of_cart)
+    told = {
+        (int(datetime.fromisoformat(step["time"][:19] + "Z").timestamp()) * 10**9, name): count
+        for step in answer["steps"]
+        for name, count in step["counts"].items()
+    }
+    assert told == expected
+
+
+def test_steps_without_records_are_told_too(client: httpx.Client) -> None:
+    """So that a chart has no holes."""
+    span = {"start_time": "2031-01-01T00:00:00Z", "end_time": "2031-01-01T01:00:00Z"}
+    answer = client.get("/api/v1/logs/histogram", params=span).json()
+    assert answer["step_seconds"] == 60
+    assert [step["counts"] for step in answer["steps"]] == [{}] * 60
+    assert answer["steps"][1]["time"] == "2031-01-01T00:01:00.000000000Z"
+
+
+@given(start=st.integers(0, 2**62), length=st.integers(1, 2**62), most=st.integers(1, 1000))
+def test_no_range_has_more_steps_than_asked_for(start: int, length: int, most: int) -> None:
+    """However long or short it is; one step can be one too few only where the range lies across two."""
+    within = TimeRange(start, start + length)
+    step = step_for(within, most)
+    assert (within.end - 1) // step - within.start // step + 1 <= most
 
 
 def test_the_lines_around_one(client: httpx.Client) -> None:

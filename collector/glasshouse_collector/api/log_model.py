@@ -45,3 +45,23 @@ class LogContext(BaseModel):
     before: list[LogRecord]
     log: LogRecord
     after: list[LogRecord]
+
+
+class LogCount(BaseModel):
+    """How many log records one step of time has."""
+
+    time: str = Field(description=f"When the step begins, {_TIME}")
+    counts: dict[str, int] = Field(
+        description="By level (trace, debug, info, warn, error, fatal, unset), those that there are.",
+        examples=[{"info": 120, "error": 3}],
+    )
+
+
+class LogHistogram(BaseModel):
+    """Log records counted by time and level."""
+
+    start_time: str
+    end_time: str
+    step_seconds: int
+    total: int
+    steps: list[LogCount] = Field(description="Every step of the range, the oldest first")

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, Conditions, with_attributes
 from glasshouse_collector.api.levels import LEVELS, with_level
-from glasshouse_collector.api.log_model import LogContext, LogPage
+from glasshouse_collector.api.log_counting import count_logs
+from glasshouse_collector.api.log_model import LogContext, LogHistogram, LogPage
 from glasshouse_collector.api.log_place import fingerprint, parse_cursor, parse_id
 from glasshouse_collector.api.log_reading import LogQuestion, Order, read_context, read_page
 from glasshouse_collector.api.log_text import with_text
@@ -17,6 +18,7 @@ from glasshouse_collector.api.time_range import TimeRange, time_range
 from glasshouse_collector.store import Store
 
 MOST_LOGS = 1000
+MOST_STEPS = 1000
 _PROBLEMS = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
@@ -90,6 +92,23 @@ def log_routes(questions: Questions) -> APIRouter:
             going_on.after if going_on else None,
         )
         return await _answer(request, lambda store: read_page(store, asked, questions.limits))
+
+    @routes.get(
+        "/logs/histogram",
+        summary="Count log records by time and level",
+        response_model=LogHistogram,
+        responses=answers(*_PROBLEMS),
+    )
+    async def histogram(
+        request: Request,
+        conditions: Annotated[Conditions, Depends(log_conditions)],
+        within: Annotated[TimeRange, Depends(time_range("now-24h"))],
+        steps: Annotated[int, Query(ge=1, le=MOST_STEPS, description="Into how many steps at most.")] = 60,
+    ) -> Response:
+        """Return how many log records there are for which all that is asked holds, in steps of one length."""
+        return await _answer(
+            request, lambda store: count_logs(store, conditions, within, steps, questions.limits)
+        )
 
     @routes.get(
         "/logs/{log_id}/context",
