@@ -12,7 +12,7 @@ LONGEST_VALUE = 1024
 """Characters of a label's value; a longer one is cut, so that a page stays bounded in bytes too."""
 
 _SPECIAL = re.compile(r'[\\"\n\0]')
-_NO_NAME = re.compile(r"[^A-Za-z0-9_]+|_{2,}")
+_NO_NAME = re.compile(r"[^A-Za-z0-9]+")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\0": "\N{REPLACEMENT CHARACTER}"}
 _PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)

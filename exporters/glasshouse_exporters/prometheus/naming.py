@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
+from glasshouse_exporters.prometheus.labels import label_name
 from glasshouse_exporters.prometheus.series import Kind
 
 _UNITS = {
@@ -52,7 +53,6 @@ _PER_UNITS = {
 }
 
 _NO_WORD = re.compile(r"[^a-zA-Z0-9:]+")
-_NO_LABEL = re.compile(r"[^a-zA-Z0-9]+")
 _SERVICE = frozenset({"service.name", "service.namespace", "service.instance.id"})
 
 
@@ -83,13 +83,6 @@ def _unit(text: str, words: Mapping[str, str], before: str) -> str:
         return ""
     word = _NO_WORD.sub("_", words.get(text, text)).strip("_")
     return before + word if word else ""
-
-
-@lru_cache(maxsize=4096)
-def label_name(key: str) -> str:
-    """Return the label of an attribute's key; it never begins with two underscores or a digit."""
-    name = _NO_LABEL.sub("_", key) or "_"
-    return f"key_{name}" if name[0].isdigit() else name
 
 
 def attribute_labels(attributes: Iterable[tuple[str, str]], taken: Collection[str]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.prometheus import _mapping as reference
 
 from glasshouse_exporters.prometheus import naming
+from glasshouse_exporters.prometheus.labels import label_name
 from glasshouse_exporters.prometheus.series import Kind
 
 _NAMES = [
@@ -75,7 +76,7 @@ def test_every_name_is_one_that_prometheus_takes(name: str, unit: str, kind: Kin
 @given(st.text())
 def test_every_label_is_one_that_prometheus_takes(key: str) -> None:
     """Whatever is sent, the label is valid and none of those that Prometheus keeps for itself."""
-    named = naming.label_name(key)
+    named = label_name(key)
     assert re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", named)
     assert not named.startswith("__")
 
@@ -89,7 +90,7 @@ def test_units_are_those_of_the_python_exporter(unit: str) -> None:
 @pytest.mark.parametrize("key", ["http.method", "a b", "label:with:colons", ".foo", "ünder", "__x__"])
 def test_labels_are_those_of_the_python_exporter(key: str) -> None:
     """OpenTelemetry's own exporter for Python says the same of an attribute's key."""
-    assert naming.label_name(key) == reference.sanitize_attribute(key)
+    assert label_name(key) == reference.sanitize_attribute(key)
 
 
 def test_values_of_keys_that_become_one_label_are_joined() -> None:
