@@ -215,7 +215,7 @@ def test_metrics_arrive_as_sums_gauges_and_histograms() -> None:
 
     async def scenario() -> None:
         metrics = Metrics()
-        metrics.exported_records.labels("clickhouse", "traces").inc(3)
+        metrics.exported_records.labels("clickhouse", "traces", "default").inc(3)
         metrics.journal_bytes.set(17)
         metrics.journal_fsync_seconds.observe(0.002)
         metrics.journal_fsync_seconds.observe(100)
@@ -225,7 +225,8 @@ def test_metrics_arrive_as_sums_gauges_and_histograms() -> None:
         records = arrived["glasshouse_exported_records"].sum
         assert (records.is_monotonic, records.aggregation_temporality) == (True, 2)
         assert records.data_points[0].as_double == 3
-        assert attributes(records.data_points[0].attributes) == {"exporter": "clickhouse", "signal": "traces"}
+        labels = {"exporter": "clickhouse", "signal": "traces", "project": "default"}
+        assert attributes(records.data_points[0].attributes) == labels
         assert arrived["glasshouse_journal_bytes"].gauge.data_points[0].as_double == 17
         assert arrived["glasshouse_journal_bytes"].unit == "By"
         fsync = arrived["glasshouse_journal_fsync_seconds"].histogram.data_points[0]

@@ -118,8 +118,12 @@ class Served:
 
     def refused(self, transport: str, reason: str) -> float:
         """Return how many requests were refused for that reason."""
-        labels = {"transport": transport, "reason": reason}
-        return self.metrics.registry.get_sample_value("glasshouse_refused_requests_total", labels) or 0.0
+        asked = {"transport": transport, "reason": reason}.items()
+        return sum(
+            sample.value
+            for sample in next(iter(self.metrics.refused_requests.collect())).samples
+            if asked <= sample.labels.items()
+        )
 
 
 @dataclass

@@ -247,10 +247,9 @@ def test_what_comes_in_is_counted(tmp_path: Path) -> None:
         kept.post(TRACES, b"\xff")
         sample = kept.metrics.registry.get_sample_value
         for transport, records, requests in (("otlp_grpc", 2, 1), ("otlp_http", 3, 2)):
-            labels = {"kind": "traces", "transport": transport}
-            named = labels | {"project": "default"}
-            assert sample("glasshouse_received_records_total", named) == records
+            labels = {"kind": "traces", "transport": transport, "project": "default"}
+            assert sample("glasshouse_received_records_total", labels) == records
             assert sample("glasshouse_received_requests_total", labels) == requests
-        rejected = {"kind": "traces", "reason": "invalid_id"}
+        rejected = {"kind": "traces", "reason": "invalid_id", "project": "default"}
         assert sample("glasshouse_rejected_records_total", rejected) == 1
         assert kept.refused("otlp_http", "undecodable") == 1

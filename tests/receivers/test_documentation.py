@@ -32,7 +32,7 @@ def test_every_reason_of_a_refusal_is_documented() -> None:
     sources = (ROOT / "collector" / "glasshouse_collector" / "receivers").glob("*.py")
     code = "".join(path.read_text() for path in sources)
     reasons = set(re.findall(r'Refusal\(\s*"(\w+)"', code)) | set(
-        re.findall(r'refused\.labels\([^,]+, "(\w+)"\)', code)
+        re.findall(r'refused\.labels\([^,]+, "(\w+)"', code)
     )
     section = DOCUMENT.partition("by transport and reason:")[2].partition("What gRPC itself")[0]
     assert set(re.findall(r"`(\w+)`", section)) == reasons

@@ -1,153 +1,234 @@
-"""The collector's own metrics, each declared once, here and nowhere else."""
+"""The collector's own metrics, each declared once, here and nowhere else.
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+A class a room; `docs/metrics.md` is made from what stands here. A label's values are few: signals,
+kinds, transports, reasons, what is configured. `project` is one of those that exist.
+"""
+
+from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+from glasshouse_collector.core.declarations import counter, gauge, histogram, make_all
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-class Metrics:
+class Receiving:
+    """What was let in, and what was not. Counted when the answer is known: received means kept."""
+
+    received_records = counter(
+        "glasshouse_received_records",
+        "Spans, log records and data points accepted and on disk",
+        "records",
+        ("kind", "project", "transport"),
+    )
+    received_requests = counter(
+        "glasshouse_received_requests",
+        "Requests answered with success, also those without an acceptable record",
+        "requests",
+        ("kind", "project", "transport"),
+    )
+    received_bytes = counter(
+        "glasshouse_received_bytes",
+        "Bytes of the accepted requests, as protobuf, uncompressed",
+        "bytes",
+        ("kind", "project", "transport"),
+    )
+    refused_requests = counter(
+        "glasshouse_refused_requests",
+        "Requests refused whole, by reason; kind and project are empty where they were not known yet",
+        "requests",
+        ("transport", "reason", "kind", "project"),
+    )
+    rejected_records = counter(
+        "glasshouse_rejected_records",
+        "Records refused within accepted requests (partial success), by reason",
+        "records",
+        ("kind", "reason", "project"),
+    )
+    last_received_timestamp_seconds = gauge(
+        "glasshouse_last_received_timestamp_seconds",
+        "When the last request that was kept came in; no series before the first since the start",
+        "seconds since 1970",
+        ("project",),
+    )
+    grpc_server_info = gauge(
+        "glasshouse_grpc_server_info",
+        "1 for the server that takes OTLP over gRPC: native, or grpcio (slower)",
+        "1",
+        ("server",),
+    )
+    self_dropped = counter(
+        "glasshouse_self_dropped",
+        "Batches of the collector's own telemetry it could not take in, by reason",
+        "batches",
+        ("kind", "reason"),
+    )
+
+
+class Journaling:
+    """The queue on disk between what lets in and what delivers."""
+
+    journaled_records = counter(
+        "glasshouse_journaled_records",
+        "Records in frames that the journal has on disk, answered or not",
+        "records",
+        ("kind", "project"),
+    )
+    journaled_bytes = counter(
+        "glasshouse_journaled_bytes",
+        "Bytes written to the journal: compressed frames with their heads",
+        "bytes",
+        ("kind", "project"),
+    )
+    journal_bytes = gauge("glasshouse_journal_bytes", "Bytes of journal segments on disk", "bytes")
+    journal_max_bytes = gauge(
+        "glasshouse_journal_max_bytes",
+        "Bytes at which the journal is full and senders are told to come back (`journal.max_bytes`)",
+        "bytes",
+    )
+    journal_oldest_seconds = gauge(
+        "glasshouse_journal_oldest_seconds",
+        "Age of the oldest frame a consumer has not delivered; 0 where all is delivered",
+        "seconds",
+        ("consumer",),
+    )
+    journal_lag_frames = gauge(
+        "glasshouse_journal_lag_frames", "Frames a consumer has not delivered yet", "frames", ("consumer",)
+    )
+    journal_fsync_seconds = histogram(
+        "glasshouse_journal_fsync_seconds", "Time of one group commit's fsync", "seconds", buckets=_SECONDS
+    )
+    journal_repaired_bytes = counter(
+        "glasshouse_journal_repaired_bytes", "Bytes of torn or corrupted frames set aside at open", "bytes"
+    )
+
+
+class Forming:
+    """Requests made into batches, and what the processors do to them. A run formed again counts again."""
+
+    codec_info = gauge(
+        "glasshouse_codec_info", "1 for the decoder that runs: native, or python (slower)", "1", ("codec",)
+    )
+    decode_seconds = histogram(
+        "glasshouse_decode_seconds",
+        "Time to decode one run, by the kinds of request in it",
+        "seconds",
+        ("kind",),
+        buckets=_SECONDS,
+    )
+    clock_skew_seconds = gauge(
+        "glasshouse_clock_skew_seconds",
+        "Receipt minus the newest record's time, of a service's last records; negative: its clock is ahead",
+        "seconds",
+        ("project", "service_name"),
+    )
+    truncated_values = counter(
+        "glasshouse_truncated_values",
+        "Values or attributes cut by the limit processor",
+        "values",
+        ("signal", "what"),
+    )
+    redacted_values = counter(
+        "glasshouse_redacted_values", "Values hidden by the redact processor", "values", ("signal", "rule")
+    )
+
+
+class Delivering:
+    """Batches on their way to where they are kept."""
+
+    export_seconds = histogram(
+        "glasshouse_export_seconds",
+        "Time of one delivery of a batch, failed ones included; exporter clickhouse: the insert",
+        "seconds",
+        ("exporter", "signal"),
+        buckets=_SECONDS,
+    )
+    exported_records = counter(
+        "glasshouse_exported_records", "Records delivered", "records", ("exporter", "signal", "project")
+    )
+    export_failures = counter(
+        "glasshouse_export_failures",
+        "Deliveries that failed and are tried again",
+        "deliveries",
+        ("exporter", "signal"),
+    )
+    exporter_up = gauge(
+        "glasshouse_exporter_up",
+        "1 while an exporter is started and its last delivery succeeded, else 0",
+        "1",
+        ("exporter",),
+    )
+    store_up = gauge("glasshouse_store_up", "1 while the store is connected, else 0", "1")
+    freshness_seconds = histogram(
+        "glasshouse_freshness_seconds",
+        "From the acceptance of a run's first frame to the delivery of the run",
+        "seconds",
+        ("exporter",),
+        buckets=_SECONDS,
+    )
+    dead_letters = counter(
+        "glasshouse_dead_letters",
+        "Batches an exporter refused for good, and undecodable requests",
+        "batches",
+        ("exporter", "signal"),
+    )
+
+
+class Showing:
+    """What the Prometheus exporter makes of telemetry: series on this page beside the collector's own."""
+
+    prometheus_series = gauge("glasshouse_prometheus_series", "Exposition lines held", "lines")
+    prometheus_max_series = gauge(
+        "glasshouse_prometheus_max_series", "Exposition lines at which new label sets overflow", "lines"
+    )
+    prometheus_overflow = counter(
+        "glasshouse_prometheus_overflow",
+        "Label sets or points that came above the limit and went to the overflow series",
+        "label sets or points",
+        ("family",),
+    )
+    prometheus_dropped_points = counter(
+        "glasshouse_prometheus_dropped_points",
+        "Data points not shown, by reason",
+        "points",
+        ("reason",),
+    )
+
+
+class Beside:
+    """What lives beside the data path: the API, alerts, certificates."""
+
+    api_requests = counter(
+        "glasshouse_api_requests", "Requests the API answered", "requests", ("method", "route", "status")
+    )
+    api_seconds = histogram(
+        "glasshouse_api_seconds",
+        "Time to answer a request to the API",
+        "seconds",
+        ("route",),
+        buckets=_SECONDS,
+    )
+    alerts_received = counter(
+        "glasshouse_alerts_received", "Alerts that the webhook has kept", "alerts", ("status",)
+    )
+    certificate_expiry = gauge(
+        "glasshouse_certificate_expiry_timestamp_seconds",
+        "When the first certificate of a file ends; 0 where the file cannot be read",
+        "seconds since 1970",
+        ("file",),
+    )
+
+
+ROOMS = (Receiving, Journaling, Forming, Delivering, Showing, Beside)
+
+
+class Metrics(Receiving, Journaling, Forming, Delivering, Showing, Beside):
     """One collector's metrics, on a registry of their own (so that a test can have many)."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-
-        self.received_records = Counter(
-            "glasshouse_received_records",
-            "Records accepted and on disk",
-            ("kind", "project", "transport"),
-            registry=registry,
-        )
-        self.received_requests = Counter(
-            "glasshouse_received_requests",
-            "Requests answered with success",
-            ("kind", "transport"),
-            registry=registry,
-        )
-        self.received_bytes = Counter(
-            "glasshouse_received_bytes",
-            "Bytes of accepted requests, uncompressed",
-            ("kind", "transport"),
-            registry=registry,
-        )
-        self.refused_requests = Counter(
-            "glasshouse_refused_requests",
-            "Requests refused, by reason",
-            ("transport", "reason"),
-            registry=registry,
-        )
-        self.rejected_records = Counter(
-            "glasshouse_rejected_records",
-            "Records refused within accepted requests (partial success)",
-            ("kind", "reason"),
-            registry=registry,
-        )
-        self.journal_bytes = Gauge(
-            "glasshouse_journal_bytes", "Bytes of journal segments on disk", registry=registry
-        )
-        self.journal_oldest_seconds = Gauge(
-            "glasshouse_journal_oldest_seconds",
-            "Age of the oldest frame a consumer has not delivered",
-            ("consumer",),
-            registry=registry,
-        )
-        self.journal_lag_frames = Gauge(
-            "glasshouse_journal_lag_frames",
-            "Frames a consumer has not delivered yet",
-            ("consumer",),
-            registry=registry,
-        )
-        self.journal_fsync_seconds = Histogram(
-            "glasshouse_journal_fsync_seconds",
-            "Time of one group commit's fsync",
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.journal_repaired_bytes = Counter(
-            "glasshouse_journal_repaired_bytes",
-            "Bytes of torn or corrupted frames set aside at open",
-            registry=registry,
-        )
-        self.decode_seconds = Histogram(
-            "glasshouse_decode_seconds",
-            "Time to decode one run",
-            ("kind",),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.export_seconds = Histogram(
-            "glasshouse_export_seconds",
-            "Time to deliver one batch",
-            ("exporter", "signal"),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.exported_records = Counter(
-            "glasshouse_exported_records", "Records delivered", ("exporter", "signal"), registry=registry
-        )
-        self.export_failures = Counter(
-            "glasshouse_export_failures",
-            "Deliveries that failed and are tried again",
-            ("exporter", "signal"),
-            registry=registry,
-        )
-        self.freshness_seconds = Histogram(
-            "glasshouse_freshness_seconds",
-            "From a frame's acceptance to its delivery",
-            ("exporter",),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.dead_letters = Counter(
-            "glasshouse_dead_letters",
-            "Batches permanently refused by an exporter",
-            ("exporter", "signal"),
-            registry=registry,
-        )
-        self.truncated_values = Counter(
-            "glasshouse_truncated_values",
-            "Values or attributes cut by the limit processor",
-            ("signal", "what"),
-            registry=registry,
-        )
-        self.redacted_values = Counter(
-            "glasshouse_redacted_values",
-            "Values hidden by the redact processor",
-            ("signal", "rule"),
-            registry=registry,
-        )
-        self.codec_info = Gauge(
-            "glasshouse_codec_info",
-            "Which decoder runs: native, or python (slower)",
-            ("codec",),
-            registry=registry,
-        )
-        self.grpc_server_info = Gauge(
-            "glasshouse_grpc_server_info",
-            "Which server takes OTLP over gRPC: native, or grpcio (slower)",
-            ("server",),
-            registry=registry,
-        )
-        self.api_requests = Counter(
-            "glasshouse_api_requests",
-            "Requests the API answered",
-            ("method", "route", "status"),
-            registry=registry,
-        )
-        self.api_seconds = Histogram(
-            "glasshouse_api_seconds",
-            "Time to answer a request to the API",
-            ("route",),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.self_dropped = Counter(
-            "glasshouse_self_dropped",
-            "Batches of the collector's own telemetry it could not take in, by reason",
-            ("kind", "reason"),
-            registry=registry,
-        )
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        make_all(self, self.registry)

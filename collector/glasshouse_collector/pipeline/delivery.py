@@ -8,6 +8,7 @@ from dataclasses import replace
 from glasshouse_collector.core.batch import Batch
 from glasshouse_collector.core.components import Exporter
 from glasshouse_collector.core.errors import Permanent, Retryable
+from glasshouse_collector.pipeline.counting import rows_of_projects
 from glasshouse_collector.pipeline.settings import PipelineSettings
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Delivery:
         self._settings = settings
         self._one_at_a_time = asyncio.Lock()
         self._stopping = asyncio.Event()
+        self._up = settings.metrics.exporter_up.labels(settings.name)
 
     def stop(self) -> None:
         """Try nothing again from now on."""
@@ -71,7 +73,8 @@ class Delivery:
             metrics.export_failures.labels(name, batch.signal).inc()
             self._report(ready=False, detail=str(reason))
             return False
-        metrics.exported_records.labels(name, batch.signal).inc(batch.records.num_rows)
+        for project, rows in rows_of_projects(batch.records):
+            metrics.exported_records.labels(name, batch.signal, project).inc(rows)
         self._report(ready=True)
         return True
 
@@ -87,4 +90,5 @@ class Delivery:
         return min(pause * 2, _LONGEST_PAUSE)
 
     def _report(self, *, ready: bool, detail: str = "") -> None:
+        self._up.set(ready)
         self._settings.status.set(self._settings.name, ready=ready, detail=detail)

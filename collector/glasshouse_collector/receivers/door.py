@@ -3,7 +3,7 @@
 import asyncio
 from typing import NamedTuple, Protocol
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from glasshouse_collector.codec import Codec
 from glasshouse_collector.core.batch import Frame, RequestKind
@@ -32,6 +32,7 @@ class _Counters(NamedTuple):
     records: Counter
     requests: Counter
     payload_bytes: Counter
+    last_received: Gauge
 
 
 class JournalDoor:
@@ -53,27 +54,30 @@ class JournalDoor:
             checked = self._codec.check(kind, payload)
         else:
             checked = await asyncio.to_thread(self._codec.check, kind, payload)
+        frame = Frame(kind, project, checked.accepted, self._clock.time_ns(), payload)
         if checked.accepted:
-            frame = Frame(kind, project, checked.accepted, self._clock.time_ns(), payload)
             await self._journal.append(frame)
-        self._count(kind, project, transport, checked.accepted, len(payload))
+        self._count(frame, transport)
         if not checked.rejected:
             return Accepted(checked.accepted)
-        self._metrics.rejected_records.labels(kind, "invalid_id").inc(checked.rejected)
+        self._metrics.rejected_records.labels(kind, "invalid_id", project).inc(checked.rejected)
         return Accepted(checked.accepted, checked.rejected, _why_rejected(kind, checked.rejected))
 
-    def _count(self, kind: RequestKind, project: str, transport: str, records: int, size: int) -> None:
+    def _count(self, frame: Frame, transport: str) -> None:
+        kind, project = frame.kind, frame.project
         counters = self._counters.get((kind, project, transport))
         if counters is None:
             counters = self._counters[kind, project, transport] = _Counters(
                 self._metrics.received_records.labels(kind, project, transport),
-                self._metrics.received_requests.labels(kind, transport),
-                self._metrics.received_bytes.labels(kind, transport),
+                self._metrics.received_requests.labels(kind, project, transport),
+                self._metrics.received_bytes.labels(kind, project, transport),
+                self._metrics.last_received_timestamp_seconds.labels(project),
             )
         counters.requests.inc()
-        if records:
-            counters.records.inc(records)
-            counters.payload_bytes.inc(size)
+        if frame.records:
+            counters.records.inc(frame.records)
+            counters.payload_bytes.inc(len(frame.payload))
+            counters.last_received.set(frame.received_ns / 1e9)
 
 
 def _why_rejected(kind: RequestKind, count: int) -> str:

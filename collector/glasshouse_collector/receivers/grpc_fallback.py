@@ -88,18 +88,20 @@ class GrpcioServer:
         project_of, door = self._desk.authenticator.project_of, self._desk.door
 
         async def export(payload: bytes, context: Context) -> bytes:
+            project = ""
             try:
                 project = project_of(_headers(context))
                 accepted = await door.accept(kind, payload, project, transport=TRANSPORT)
             except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
-                return await self._refuse(fault, context)
+                return await self._refuse(fault, context, (kind, project))
             return success_protobuf(accepted) if accepted.message or accepted.rejected else SUCCESS_PROTOBUF
 
         return export
 
-    async def _refuse(self, fault: Exception, context: Context) -> bytes:
+    async def _refuse(self, fault: Exception, context: Context, whose: tuple[RequestKind, str]) -> bytes:
+        """Answer with why not; `whose` is the request's kind and project, empty where it is not known."""
         refusal = refusal_of(fault)
-        self._desk.refused.labels(TRANSPORT, refusal.reason).inc()
+        self._desk.refused.labels(TRANSPORT, refusal.reason, *whose).inc()
         context.set_code(refusal.code)
         context.set_details(shorten(refusal.message))
         context.set_trailing_metadata((("grpc-status-details-bin", status_protobuf(refusal)),))

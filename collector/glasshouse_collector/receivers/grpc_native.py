@@ -17,6 +17,7 @@ from glasshouse_collector.receivers.grpc_serving import (
     HEALTH_CHECK,
     SERVING,
     TRANSPORT,
+    UNKNOWN,
     Desk,
     OtlpGrpcConfig,
 )
@@ -89,7 +90,7 @@ class NativeServer:
             if metadata is not looked_at:
                 looked_at, project = metadata, self._look_at(metadata)
             if isinstance(project, Exception):
-                self._refuse(token, project, server)
+                self._refuse(token, project, server, (kind, ""))
             else:
                 export = self._export(token, kind, payload, project, server)
                 self._exporting[token] = loop.create_task(export, name=TRANSPORT)
@@ -113,7 +114,7 @@ class NativeServer:
         try:
             accepted = await self._accept(kind, payload, project, transport=TRANSPORT)
         except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
-            self._refuse(token, fault, server)
+            self._refuse(token, fault, server, (kind, project))
         else:
             if accepted.message or accepted.rejected:
                 server.answer(token, success_protobuf(accepted))
@@ -132,14 +133,15 @@ class NativeServer:
         tokens, self._succeeded = self._succeeded, []
         server.succeed(tokens)
 
-    def _refuse(self, token: int, fault: Exception, server: _Native) -> None:
+    def _refuse(self, token: int, fault: Exception, server: _Native, whose: tuple[RequestKind, str]) -> None:
+        """Answer with why not; `whose` is the request's kind and project, empty where it is not known."""
         refusal = refusal_of(fault)
-        self._refused.labels(TRANSPORT, refusal.reason).inc()
+        self._refused.labels(TRANSPORT, refusal.reason, *whose).inc()
         server.refuse(token, refusal.code.value[0], shorten(refusal.message), status_protobuf(refusal))
 
     def _count_refused(self, server: _Native) -> None:
         for reason, count in server.refused().items():
-            self._refused.labels(TRANSPORT, reason).inc(count)
+            self._refused.labels(TRANSPORT, reason, *UNKNOWN).inc(count)
 
 
 def _listeners(host: str, port: int) -> tuple[list[int], int]:

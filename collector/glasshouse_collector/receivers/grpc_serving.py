@@ -12,6 +12,8 @@ from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import ComponentConfig, Door
 
 TRANSPORT = "otlp_grpc"
+UNKNOWN = ("", "")
+"""Kind and project of a request that was refused before they were looked at."""
 
 EXPORTS = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": RequestKind.TRACES,

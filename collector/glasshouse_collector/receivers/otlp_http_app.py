@@ -12,6 +12,7 @@ Source: the OTLP 1.11 specification, "OTLP/HTTP". What it leaves open is settled
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from grpc import StatusCode
@@ -61,6 +62,17 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
+@dataclass(slots=True)
+class _Asked:
+    """One request's head; `kind` and `project` are empty until they are known."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    kind: str = ""
+    project: str = ""
+
+
 class _Refused(GlasshouseError):
     """A request refused for its HTTP form; `headers` go with the answer."""
 
@@ -106,31 +118,34 @@ class OtlpHttpApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a fault of ours is a 503, never a 500."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        asked = _Asked(scope["method"], scope["path"], headers)
         try:
-            answer = await self._answer(scope["method"], scope["path"], headers, receive)
+            answer = await self._answer(asked, receive)
         except _Gone:
-            self._refused.labels(TRANSPORT, "disconnected").inc()
+            self._refused.labels(TRANSPORT, "disconnected", asked.kind, asked.project).inc()
             return
         except asyncio.CancelledError:  # the time to stop is over, and this is the last to be done
-            answer = self._refuse(_stopping(), headers)
+            answer = self._refuse(_stopping(), asked)
         except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
-            answer = self._refuse(fault, headers)
+            answer = self._refuse(fault, asked)
         extra = self._cross_origin.headers_for(headers.get("origin"))
         await send(
             {"type": "http.response.start", "status": answer.status, "headers": answer.headers + extra}
         )
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, method: str, path: str, headers: Mapping[str, str], receive: Receive) -> Answer:
-        kind = _KINDS.get(path)
+    async def _answer(self, asked: _Asked, receive: Receive) -> Answer:
+        headers = asked.headers
+        kind = _KINDS.get(asked.path)
         if kind is None:
-            raise _not_found(path)
-        if method != "POST":
-            preflight = self._cross_origin.preflight(method, headers)
+            raise _not_found(asked.path)
+        asked.kind = kind
+        if asked.method != "POST":
+            preflight = self._cross_origin.preflight(asked.method, headers)
             if preflight is None:
-                raise _method_not_allowed(method, self._cross_origin.allowed_methods)
+                raise _method_not_allowed(asked.method, self._cross_origin.allowed_methods)
             return Answer(204, preflight)
-        project = self._authenticator.project_of(headers)
+        asked.project = project = self._authenticator.project_of(headers)
         content_type = _content_type(headers)
         encoding = _content_encoding(headers)
         with Held(self._unfinished) as held:
@@ -189,14 +204,15 @@ class OtlpHttpApp:
         async with self._one_large_json:
             return await asyncio.to_thread(to_protobuf, kind, body)
 
-    def _refuse(self, fault: Exception, headers: Mapping[str, str]) -> Answer:
+    def _refuse(self, fault: Exception, asked: _Asked) -> Answer:
+        headers = asked.headers
         more: list[tuple[bytes, bytes]] = []
         if isinstance(fault, _Refused):
             refusal = fault.refusal
             more += fault.headers
         else:
             refusal = refusal_of(fault)
-        self._refused.labels(TRANSPORT, refusal.reason).inc()
+        self._refused.labels(TRANSPORT, refusal.reason, asked.kind, asked.project).inc()
         if refusal.retry_after is not None:
             more.append((b"retry-after", b"%d" % max(1, math.ceil(refusal.retry_after))))
         if refusal.http_status == 401:  # noqa: PLR2004

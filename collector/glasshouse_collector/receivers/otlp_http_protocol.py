@@ -107,7 +107,7 @@ class OtlpHttpProtocol(HttpToolsProtocol):
         self._refuse(400, msg)
 
     def _refuse(self, status: int, message: str) -> None:
-        self.refused.labels("otlp_http", "no_http").inc()
+        self.refused.labels("otlp_http", "no_http", "", "").inc()
         body = status_protobuf(Refusal("no_http", StatusCode.INVALID_ARGUMENT, status, message))
         phrase = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}[status]
         self.transport.write(
@@ -126,7 +126,7 @@ class OtlpHttpProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _time_out(self) -> None:
-        self.refused.labels("otlp_http", "slow").inc()
+        self.refused.labels("otlp_http", "slow", "", "").inc()
         self.transport.abort()
 
 
