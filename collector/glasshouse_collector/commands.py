@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glasshouse import __version__
-from glasshouse_collector.config import Settings, effective, load, without_password
+from glasshouse_collector.config import Settings, effective, load, unknown_variables, without_password
 from glasshouse_collector.core.errors import ConfigurationError, Retryable
 from glasshouse_collector.journal import DeadLetters
 from glasshouse_collector.process import collect_garbage_seldom, keep_freed_memory
@@ -46,7 +47,11 @@ def _plain_errors(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _load(config: Path | None, data_dir: Path | None, clickhouse: str | None = None, **more: Any) -> Settings:
+def _load(
+    config: Path | None, data_dir: Path | None = None, clickhouse: str | None = None, **more: Any
+) -> Settings:
+    for name in unknown_variables(os.environ):
+        click.echo(f"warning: {name} is no setting, and changes nothing", err=True)
     return load(config, {"data_dir": data_dir, "storage": {"dsn": clickhouse}, **more})
 
 
@@ -130,7 +135,7 @@ def _access(settings: Settings) -> str:
 @_plain_errors
 def check(config: Path | None) -> None:
     """Validate the settings and print those in force, secrets masked."""
-    click.echo(effective(load(config, {})), nl=False)
+    click.echo(effective(_load(config)), nl=False)
 
 
 def _store_settings(settings: Settings) -> StoreSettings:

@@ -1,6 +1,8 @@
 """What a user sets: by command line, `GLASSHOUSE_…` variables, and a YAML file, in that order."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -25,12 +27,15 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from glasshouse.settings import Settings as SdkSettings
 from glasshouse_collector.codec import MOST_BYTES
 from glasshouse_collector.core.errors import ConfigurationError, StoreError
 from glasshouse_collector.core.registry import Group, configure, describe
 from glasshouse_collector.store import locate
 
 MASK = "**********"
+_PREFIX = "GLASSHOUSE_"
+_ALERTS = "GLASSHOUSE_ALERT_"
 _DEFAULT_PROCESSORS: list[dict[str, dict[str, Any]]] = [{"limit": {}}, {"redact": {}}]
 
 
@@ -117,7 +122,7 @@ class Settings(BaseSettings):
     """Every setting of `glasshouse serve`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GLASSHOUSE_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -230,6 +235,20 @@ def load(config: Path | None, overrides: dict[str, Any]) -> Settings:
 def _given(overrides: dict[str, Any]) -> dict[str, Any]:
     nested = {key: _given(value) if isinstance(value, dict) else value for key, value in overrides.items()}
     return {key: value for key, value in nested.items() if value is not None and value != {}}
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the `GLASSHOUSE_…` variables that set nothing: neither here, nor in the SDK, nor of alerts."""
+    sdk = {name for each in fields(SdkSettings) for name in each.metadata["variables"]}
+    known = {"GLASSHOUSE_CONFIG", *sdk}
+    return sorted(
+        name
+        for name in environ
+        if name.startswith(_PREFIX)
+        and name not in known
+        and not name.startswith(_ALERTS)
+        and name.removeprefix(_PREFIX).partition("__")[0].lower() not in Settings.model_fields
+    )
 
 
 def effective(settings: Settings) -> str:

@@ -140,3 +140,15 @@ def test_a_wrong_secret_is_not_repeated(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
         load(_file(tmp_path, text), {})
     assert "s3cr3tpw" not in str(refused.value)
+
+
+def test_a_variable_that_sets_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error shows; what the SDK and the alerts read is none."""
+    for name in ("PROT", "PORT", "JOURNAL__DURABILITY", "API_KEY", "ALERT_EMAIL_TO", "CONFIGURATION"):
+        monkeypatch.setenv(f"GLASSHOUSE_{name}", {"PORT": "1", "JOURNAL__DURABILITY": "os"}.get(name, "x"))
+    ended = CliRunner().invoke(main, ["check"])
+    assert ended.exit_code == 0
+    assert ended.stderr == (
+        "warning: GLASSHOUSE_CONFIGURATION is no setting, and changes nothing\n"
+        "warning: GLASSHOUSE_PROT is no setting, and changes nothing\n"
+    )
