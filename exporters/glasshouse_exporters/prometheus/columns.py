@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 Codes = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
 
 _LARGEST_KEY = 2**62
 _FINALIZER = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
@@ -88,8 +89,8 @@ def mixed(hashes: Hashes) -> Hashes:
 def map_groups(maps: Any) -> Groups:
     """Group the rows whose maps (keys and values dictionary-encoded) are the same."""
     offsets = np.asarray(maps.offsets).astype(np.int64)
-    keys = np.asarray(maps.keys.indices)[offsets[0] : offsets[-1]]
-    values = np.asarray(maps.items.indices)[offsets[0] : offsets[-1]]
+    keys = np.asarray(maps.keys.indices)[offsets[0] : offsets[-1]].astype(np.int64)
+    values = np.asarray(maps.items.indices)[offsets[0] : offsets[-1]].astype(np.int64)
     entries = _entry_hashes(keys, len(maps.keys.dictionary), values, len(maps.items.dictionary))
     # A sum up to each entry, and then differences: unlike `reduceat` it is right for empty maps.
     sums = np.concatenate((np.zeros(1, dtype=np.uint64), np.cumsum(entries, dtype=np.uint64)))
@@ -102,9 +103,9 @@ def _entry_hashes(keys: Codes, of_keys: int, values: Codes, of_values: int) -> H
         return mixed((keys.astype(np.uint64) << _HALF) | values.astype(np.uint64))
     # Fewer pairs than entries: each pair is hashed once.
     pairs = np.arange(of_keys * of_values, dtype=np.uint64)
-    return mixed((pairs // np.uint64(of_values) << _HALF) | pairs % np.uint64(of_values))[
-        keys * np.int32(of_values) + values
-    ]
+    hashes = mixed((pairs // np.uint64(of_values) << _HALF) | pairs % np.uint64(of_values))
+    of_entries: Hashes = hashes[keys * of_values + values]
+    return of_entries
 
 
 def maps_at(maps: Any, rows: Codes) -> list[dict[str, str]]:
@@ -121,14 +122,25 @@ def maps_at(maps: Any, rows: Codes) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Attributes found in maps: ascending rows, which of the keys asked for, where the value stands."""
+    """Attributes found in maps: ascending rows, which of `keys` it is, where the value stands."""
 
+    keys: tuple[str, ...]
     rows: Codes
-    which: Codes
+    which: npt.NDArray[np.int8]
     places: Codes
 
+    def of_each(self, chosen: Mask) -> dict[str, Codes]:
+        """Return where in `rows` and `places` the chosen entries of each key are."""
+        entries = np.flatnonzero(chosen)
+        which = self.which[entries]
+        counts = np.bincount(which, minlength=len(self.keys)).tolist()
+        return {
+            key: entries[which == number] if counts[number] else entries[:0]
+            for number, key in enumerate(self.keys)
+        }
 
-def find_keys(maps: Any, keys: Sequence[str]) -> Found:
+
+def find_keys(maps: Any, keys: tuple[str, ...]) -> Found:
     """Find the entries that have one of `keys`, in all rows."""
     offsets = np.asarray(maps.offsets).astype(np.int64)
     codes = np.asarray(maps.keys.indices)[offsets[0] : offsets[-1]]
@@ -137,8 +149,9 @@ def find_keys(maps: Any, keys: Sequence[str]) -> Found:
     ).astype(np.int8)
     if not len(which) or which.max() < 0:
         nothing = np.empty(0, dtype=np.int64)
-        return Found(nothing, nothing, nothing)
-    asked = which[codes]
+        return Found(keys, nothing, which[:0], nothing)
+    asked = np.take(which, codes)
     places = np.flatnonzero(asked >= 0)
-    rows = np.searchsorted(offsets[1:] - offsets[0], places, side="right")
-    return Found(rows, asked[places].astype(np.int64), places + offsets[0])
+    # A row for every entry, though few are asked for, takes less than searching the offsets for those few.
+    rows = np.repeat(np.arange(len(maps), dtype=np.int32), np.diff(offsets))[places].astype(np.int64)
+    return Found(keys, rows, asked[places], places + offsets[0])

@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 from glasshouse_exporters.prometheus.columns import Hashes, mixed
 
+Ids = npt.NDArray[np.bytes_]
 TRACE_ID_LENGTH = 32
 SPAN_ID_LENGTH = 16
 
 
-def fixed(texts: Any, length: int) -> npt.NDArray[np.bytes_]:
+def fixed(texts: Any, length: int) -> Ids:
     """Return ids, hexadecimal, as an array of fixed width; those of another length are empty.
 
     Without copying where all have that length.
@@ -44,16 +45,16 @@ class SpanKeys:
     def __init__(self) -> None:
         self._seed = np.random.default_rng().integers(2**63, size=2, dtype=np.uint64)
 
-    def of_traces(self, trace_ids: npt.NDArray[np.bytes_]) -> Hashes:
+    def of_traces(self, trace_ids: Ids) -> Hashes:
         """Return a number for each trace id."""
         return self._hash(trace_ids, self._seed[0])
 
-    def of_spans(self, traces: Hashes, span_ids: npt.NDArray[np.bytes_]) -> Hashes:
+    def of_spans(self, traces: Hashes, span_ids: Ids) -> Hashes:
         """Return a number for each span id within its trace."""
         return mixed(traces ^ self._hash(span_ids, self._seed[1]))
 
     @staticmethod
-    def _hash(ids: npt.NDArray[np.bytes_], seed: np.uint64) -> Hashes:
+    def _hash(ids: Ids, seed: np.uint64) -> Hashes:
         words = np.ascontiguousarray(ids).view(np.uint64).reshape(len(ids), -1)
         hashes = np.full(len(ids), seed)
         for word in words.T:
