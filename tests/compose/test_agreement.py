@@ -14,7 +14,7 @@ import yaml
 from compose_file import CLUSTER, ROOT, SINGLE, Service, services
 from glasshouse.cli import main
 from glasshouse_collector.api import create_app
-from glasshouse_collector.config import Settings, load
+from glasshouse_collector.config import Settings, load, unknown_variables
 from glasshouse_collector.core.access import Authenticator, OpenAccess
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.exposition import MetricsPage
@@ -52,6 +52,8 @@ def test_the_collector_takes_its_settings(
 ) -> None:
     """Each variable and each line of its file is a setting; what it keeps is in a volume."""
     service = services(path, variables)[name]
+    named = {**_image_environment(), **service.environment}
+    assert unknown_variables({variable: str(value) for variable, value in named.items()}) == []
     assert settings.auth_token is not None
     assert settings.auth_token.get_secret_value() == variables["GLASSHOUSE_AUTH_TOKEN"]
     assert settings.host == "0.0.0.0"
