@@ -87,6 +87,11 @@ def test_a_trace_is_told_whole_in_the_order_of_time(client: httpx.Client, writte
     assert trace["truncated"] is False
     assert [it["name"] for it in trace["spans"]] == ["GET /", "SELECT"]
     assert [it["body"] for it in trace["logs"]] == ["hello", "late"]
+    assert (trace["services"], trace["errors"], trace["duration_ns"]) == (["shop"], 1, 1_000_000_000)
+    assert trace["critical_path"] == [
+        {"span_id": "01" * 8, "start_time_unix_nano": str(NOON + 1), "duration_ns": 1},
+        {"span_id": "02" * 8, "start_time_unix_nano": str(NOON + 2), "duration_ns": 3},
+    ]
 
 
 def test_a_span_is_told_with_all_it_has(client: httpx.Client) -> None:
@@ -106,6 +111,8 @@ def test_a_span_is_told_with_all_it_has(client: httpx.Client) -> None:
         "end_time": "2030-03-17T18:00:01.000000001Z",
         "end_time_unix_nano": str(NOON + 1_000_000_001),
         "duration_ns": 999_999_999,
+        "self_time_ns": 999_999_999,
+        "depth": 1,
         "status": {"code": "Error", "message": "no such table"},
         "scope": {"name": "shop.tracer", "version": "1.2"},
         "resource_attributes": {"service.name": "shop"},

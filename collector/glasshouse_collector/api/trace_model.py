@@ -53,6 +53,8 @@ class TraceSpan(BaseModel):
     end_time: str = Field(description=_TIME)
     end_time_unix_nano: str = Field(description=_NANOS)
     duration_ns: int = Field(description="Nanoseconds")
+    self_time_ns: int = Field(description="The duration without the time in which any of its children ran")
+    depth: int = Field(description="How many ancestors it has; 0: a root, or its parent is not there")
     status: SpanStatus
     scope: Scope
     resource_attributes: dict[str, str]
@@ -80,10 +82,25 @@ class TraceLog(BaseModel):
     attributes: dict[str, str]
 
 
+class PathSegment(BaseModel):
+    """A stretch of time that the trace as a whole spent in one span itself."""
+
+    span_id: str
+    start_time_unix_nano: str = Field(description=_NANOS)
+    duration_ns: int
+
+
 class Trace(BaseModel):
     """Everything that is kept of one trace, each list in the order of time."""
 
     trace_id: str = Field(description="32 hex digits, in lower case")
+    duration_ns: int = Field(description="From the start of the first span to the end of the last")
+    services: list[str] = Field(description="In the order in which they came in")
+    errors: int = Field(description="Spans with the status Error")
+    critical_path: list[PathSegment] = Field(
+        description="What the longest root span waited for: its time from start to end, without a gap. "
+        "Shortening anything else makes it no faster."
+    )
     spans: list[TraceSpan]
     logs: list[TraceLog]
     truncated: bool = Field(description="The trace has more spans or log records than are told here")

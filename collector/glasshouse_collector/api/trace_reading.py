@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from glasshouse_collector.api.json_values import json_values
 from glasshouse_collector.api.trace_model import (
+    PathSegment,
     Scope,
     SpanEvent,
     SpanLink,
@@ -17,6 +18,7 @@ from glasshouse_collector.api.trace_model import (
     TraceLog,
     TraceSpan,
 )
+from glasshouse_collector.api.trace_shape import TimedSpan, shape_of
 from glasshouse_collector.store import QueryLimits, Store
 
 MOST_RECORDS: Final = 10_000
@@ -86,16 +88,46 @@ def read_trace(store: Store, trace_id: str, limits: QueryLimits, most: int = MOS
     if not spans and not logs:
         return None
     truncated = len(spans) > most or len(logs) > most
-    return Trace(trace_id=trace_id, spans=spans[:most], logs=logs[:most], truncated=truncated)
+    return _told(trace_id, spans[:most], logs[:most], truncated=truncated)
 
 
-def _read_spans(store: Store, asked: Mapping[str, str | int], limits: QueryLimits) -> list[TraceSpan]:
+def _told(trace_id: str, rows: list[dict[str, Any]], logs: list[TraceLog], *, truncated: bool) -> Trace:
+    timed = [_timed(row) for row in rows]
+    shape = shape_of(timed)
+    return Trace(
+        trace_id=trace_id,
+        duration_ns=max((it.end for it in timed), default=0) - min((it.start for it in timed), default=0),
+        services=list(dict.fromkeys(row["ServiceName"] for row in rows)),
+        errors=sum(row["StatusCode"] == "Error" for row in rows),
+        critical_path=[
+            PathSegment(
+                span_id=rows[it.span]["SpanId"],
+                start_time_unix_nano=str(it.start),
+                duration_ns=it.end - it.start,
+            )
+            for it in shape.critical_path
+        ],
+        spans=[
+            _span(row, depth, self_time)
+            for row, depth, self_time in zip(rows, shape.depths, shape.self_times, strict=True)
+        ],
+        logs=logs,
+        truncated=truncated,
+    )
+
+
+def _timed(row: Mapping[str, Any]) -> TimedSpan:
+    start = int(row["Nanos"])
+    return TimedSpan(row["SpanId"], row["ParentSpanId"] or None, start, start + int(row["Duration"]))
+
+
+def _read_spans(store: Store, asked: Mapping[str, str | int], limits: QueryLimits) -> list[dict[str, Any]]:
     [extent] = store.query_arrow(_EXTENT, asked, limits=limits).to_pylist()
     if not extent["found"]:
         return []
     between = {"first": extent["first"], "last": extent["last"]}
     table = store.query_arrow(_SPANS, {**asked, **between}, limits=limits)
-    return [_span(row) for row in _rows(table, _SPAN_COLUMNS)]
+    return _rows(table, _SPAN_COLUMNS)
 
 
 def rfc3339(unix_nano: int) -> str:
@@ -112,7 +144,7 @@ def _rows(table: pa.Table, columns: Mapping[str, str]) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
 
 
-def _span(row: dict[str, Any]) -> TraceSpan:
+def _span(row: dict[str, Any], depth: int, self_time: int) -> TraceSpan:
     start, duration = int(row["Nanos"]), int(row["Duration"])
     return TraceSpan(
         project=row["Project"],
@@ -127,6 +159,8 @@ def _span(row: dict[str, Any]) -> TraceSpan:
         end_time=rfc3339(start + duration),
         end_time_unix_nano=str(start + duration),
         duration_ns=duration,
+        self_time_ns=self_time,
+        depth=depth,
         status=SpanStatus(code=row["StatusCode"], message=row["StatusMessage"]),
         scope=Scope(name=row["ScopeName"], version=row["ScopeVersion"]),
         resource_attributes=row["ResourceAttributes"],
