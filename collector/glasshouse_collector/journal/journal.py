@@ -83,6 +83,7 @@ class Journal:
         self._idle.set()
         self._closing: asyncio.Task[None] | None = None
         self._consumers: dict[str, Consumer] = {}
+        metrics.journal_max_bytes.set(settings.max_bytes)
         metrics.journal_bytes.set_function(lambda: self._segments.total_bytes)
         for name in found.cursors:
             self._add_consumer(name)

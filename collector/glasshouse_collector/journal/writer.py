@@ -5,11 +5,13 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from glasshouse_collector.core.batch import Frame
 from glasshouse_collector.core.clock import Clock
 from glasshouse_collector.core.errors import Backpressure
 from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.journal.counting import FrameCounters
 from glasshouse_collector.journal.frame import encode
 from glasshouse_collector.journal.identity import Identity
 from glasshouse_collector.journal.payloads import Compressor
@@ -61,6 +63,7 @@ class GroupWriter:
         self._identity = identity
         self._segments = segments
         self._metrics = metrics
+        self._counters = FrameCounters(metrics)
         self._clock = clock
         self._next_number = next_number
         self._recent = recent
@@ -109,6 +112,8 @@ class GroupWriter:
             self._write_durably(writer, b"".join(parts))
             for at, frame in zip(offsets, frames, strict=False):
                 self._recent.keep((segment.number, at), frame.payload)
+            lengths = [end - at for at, end in pairwise([*offsets, offset])]
+            self._counters.count(zip(frames, lengths, strict=False))
             segment.frames += len(offsets)
             segment.end = offset
             self._segments.frames_ever += len(offsets)

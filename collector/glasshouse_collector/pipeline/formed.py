@@ -8,6 +8,7 @@ from glasshouse_collector.codec import Codec
 from glasshouse_collector.core.batch import Batch, Origin, Run
 from glasshouse_collector.core.components import Processor
 from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.pipeline.clock_skew import ClockSkew
 from glasshouse_collector.pipeline.form import Formed, form
 
 
@@ -22,6 +23,7 @@ class FormedRuns:
         self._codec = codec
         self._processors = processors
         self._metrics = metrics
+        self._clock_skew = ClockSkew(metrics)
         self._held: WeakValueDictionary[Origin, Formed] = WeakValueDictionary()
         self._forming: dict[Origin, asyncio.Task[Formed]] = {}
 
@@ -36,7 +38,7 @@ class FormedRuns:
 
     async def of_letter(self, run: Run) -> Formed:
         """Return the batches of a dead letter: of a run's frames it may have one alone."""
-        return await asyncio.to_thread(self._form, run)
+        return await asyncio.to_thread(self._form, run, of_letter=True)
 
     def _begin(self, run: Run) -> asyncio.Task[Formed]:
         task = asyncio.create_task(asyncio.to_thread(self._form, run), name="form")
@@ -44,10 +46,12 @@ class FormedRuns:
         task.add_done_callback(lambda _: self._forming.pop(run.origin))
         return task
 
-    def _form(self, run: Run) -> Formed:
+    def _form(self, run: Run, *, of_letter: bool = False) -> Formed:
         kinds = "+".join(sorted({frame.kind.value for frame in run.frames}))
         with self._metrics.decode_seconds.labels(kinds).time():
             formed = form(self._codec, run)
+        if not of_letter:  # whose senders' clocks may be right by now
+            self._clock_skew.observe(formed)
         return replace(formed, batches=[self._processed(batch) for batch in formed.batches])
 
     def _processed(self, batch: Batch) -> Batch:
