@@ -115,6 +115,7 @@ class Collector:
 
     async def _start_store(self) -> None:
         self.status.set("store", ready=False, detail="not connected yet")
+        self.metrics.store_up.set(0)
         try:
             await asyncio.to_thread(self._connect_store)
         except Retryable as reason:
@@ -137,6 +138,7 @@ class Collector:
             raise
         self.services.provide(Store, store)
         self.status.set("store", ready=True)
+        self.metrics.store_up.set(1)
 
     async def _store_later(self) -> None:
         while True:
