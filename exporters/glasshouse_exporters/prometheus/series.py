@@ -107,11 +107,12 @@ class SeriesTable:
         self._on_overflow = on_overflow
         self._families: dict[str, Family] = {}
         self._claimed: set[str] = set()
+        self._reserved: dict[str, str] = {}
 
-    def reserve(self, names: Iterable[str]) -> None:
-        """Keep names for others on the page: a family that would show one of them conflicts."""
+    def reserve(self, names: Iterable[str], family: str = "") -> None:
+        """Keep names for one family, or for others on the page: a family that would show one conflicts."""
         with self.lock:
-            self._claimed.update(names)
+            self._reserved |= dict.fromkeys(names, family)
 
     def family(self, name: str, kind: Kind, text: str, expire_seconds: float) -> "Family":
         """Return the family of this name (counters with `_total`, infos with `_info`); made if it is new.
@@ -121,7 +122,11 @@ class SeriesTable:
         family = self._families.get(name)
         if family is not None and family.kind is kind:
             return family
-        taken = [claimed for claimed in shown_names(name, kind) if claimed in self._claimed]
+        taken = [
+            shown
+            for shown in shown_names(name, kind)
+            if shown in self._claimed or self._reserved.get(shown, name) != name
+        ]
         if taken:
             raise ConflictingName(f"{taken[0]} is shown already, so {name} cannot be a {kind}")
         family = self._families[name] = Family(self, name, kind, text, expire_seconds)

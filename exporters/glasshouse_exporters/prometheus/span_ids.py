@@ -55,7 +55,7 @@ class SpanKeys:
 
     @staticmethod
     def _hash(ids: Ids, seed: np.uint64) -> Hashes:
-        words = np.ascontiguousarray(ids).view(np.uint64).reshape(len(ids), -1)
+        words = np.ascontiguousarray(ids).view(np.uint64).reshape(len(ids), ids.itemsize // 8)
         hashes = np.full(len(ids), seed)
         for word in words.T:
             hashes = mixed(hashes ^ word)
