@@ -103,7 +103,7 @@ def _all_together() -> tuple[AnyPanel, ...]:
         number("Requests", "Requests a second to the chosen services.", RATE, now(asked)),
         number("Errors", "Share of requests whose span has the status error.", ERRORS, now(failed)),
         number("p95", "Of 20 requests, 19 take no longer than this.", LATENCY, now(slow)),
-        number("Services", "Services that others have asked something of.", COUNT, now(names)),
+        number("Services asked", "Services that others have asked something of.", COUNT, now(names)),
     )
 
 
