@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -84,7 +84,10 @@ class ShownMetrics:
     def families(self, *, openmetrics: bool = False) -> dict[str, Family]:
         """Return the page's families as Prometheus' client for Python reads them."""
         page = self.page(openmetrics=openmetrics)
-        read = parse_openmetrics(page + "# EOF\n") if openmetrics else parse_text(page)
+        if openmetrics:
+            read: Iterable[Family] = parse_openmetrics(page + "# EOF\n")  # type: ignore[no-untyped-call]
+        else:
+            read = parse_text(page)
         return {family.name: family for family in read}
 
     def values(self, name: str) -> dict[tuple[tuple[str, str], ...], float]:
