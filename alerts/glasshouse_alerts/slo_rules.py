@@ -22,7 +22,7 @@ _HEADER = """\
 _HOURS = {"5m": 1 / 12, "30m": 0.5, "1h": 1.0, "2h": 2.0, "6h": 6.0, "1d": 24.0, "3d": 72.0}
 _FROM_COUNTERS = ("5m", "30m", "1h", "2h", "6h")
 _FROM_RECORDS = ("1d", "3d")
-"""Longer windows add up what is recorded for 5 minutes: rate() of all of a service's series is costly there."""
+"""Longer windows add up what is recorded for 5 minutes: rate() of all of a service's series costs too much."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def _alert(slo: Objective, kind: _Kind) -> dict[str, Any]:
             "description": f"{about}The objective is {slo.objective:g} % over {slo.days} days. Now "
             "{{ $value | humanizePercentage }} of the requests to {{ $labels.service_name }} (project "
             "{{ $labels.project }}) are bad, "
-            f"where {slo.budget * 100:.4g} % may be: {factors}.",
+            f"where {slo.budget * 100:.4g} % may be; the alert stands for more than {limits}.",
             "runbook_url": kind.runbook,
         },
     }
