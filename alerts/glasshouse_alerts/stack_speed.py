@@ -18,7 +18,9 @@ _SCRAPE_TIMEOUT = "scrape_timeout"
 _DURATION = r"(?:\d+(?:ms|[smhdwy]))+"
 _PART = re.compile(r"(\d+)(ms|[smhdwy])")
 _WHOLE = re.compile(_DURATION)
-_IN_PROMQL = re.compile(rf"(?<=\[){_DURATION}(?=[\]:])|(?<=:){_DURATION}(?=\])|(?<=\boffset ){_DURATION}")
+_IN_PROMQL = re.compile(
+    rf"(?<=\[){_DURATION}(?=[\]:])|(?<=:){_DURATION}(?=\])|(?:(?<=\boffset )|(?<=\boffset -)){_DURATION}"
+)
 
 
 def hastened(text: str, speed: float) -> str:
