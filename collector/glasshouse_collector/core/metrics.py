@@ -14,7 +14,10 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class Receiving:
-    """What was let in, and what was not. Counted when the answer is known: received means kept."""
+    """What was let in, and what was not.
+
+    Received means kept: a request is counted when the journal has it on disk, and its answer is known.
+    """
 
     received_records = counter(
         "glasshouse_received_records",
@@ -67,7 +70,11 @@ class Receiving:
 
 
 class Journaling:
-    """The queue on disk between what lets in and what delivers."""
+    """The queue on disk, between what lets in and what delivers.
+
+    Records are journaled before they are received: what is here and not there was kept, but its
+    sender left before the answer and may send it again.
+    """
 
     journaled_records = counter(
         "glasshouse_journaled_records",
@@ -105,7 +112,11 @@ class Journaling:
 
 
 class Forming:
-    """Requests made into batches, and what the processors do to them. A run formed again counts again."""
+    """Requests made into batches, and what processors do to them.
+
+    A run that is formed again (after a restart, or for an exporter that is behind) counts again.
+    The clock skew is known of at most 500 services, those heard last, for an hour of silence.
+    """
 
     codec_info = gauge(
         "glasshouse_codec_info", "1 for the decoder that runs: native, or python (slower)", "1", ("codec",)
@@ -135,7 +146,11 @@ class Forming:
 
 
 class Delivering:
-    """Batches on their way to where they are kept."""
+    """Batches on their way to where they are kept.
+
+    An exporter that makes metrics of what it is given delivers it too, so what is exported is told by
+    exporter: `exporter="clickhouse"` is what was written to the store.
+    """
 
     export_seconds = histogram(
         "glasshouse_export_seconds",
@@ -176,7 +191,7 @@ class Delivering:
 
 
 class Showing:
-    """What the Prometheus exporter makes of telemetry: series on this page beside the collector's own."""
+    """The series that the Prometheus exporter makes of telemetry and shows beside these."""
 
     prometheus_series = gauge("glasshouse_prometheus_series", "Exposition lines held", "lines")
     prometheus_max_series = gauge(
@@ -220,7 +235,35 @@ class Beside:
     )
 
 
-ROOMS = (Receiving, Journaling, Forming, Delivering, Showing, Beside)
+ROOMS: dict[str, type] = {
+    "What comes in": Receiving,
+    "The journal": Journaling,
+    "Decoding and processors": Forming,
+    "Delivery": Delivering,
+    "The Prometheus exporter": Showing,
+    "API, alerts, certificates": Beside,
+}
+
+LABELS = {
+    "codec": "`native` or `python`",
+    "consumer": "an exporter, also one that is not configured any more and that the journal keeps for",
+    "exporter": "an exporter, by its name in the configuration",
+    "family": "the metric family, as on the page",
+    "file": "the path, as configured",
+    "kind": "the OTLP service called: `traces`, `logs`, `metrics`; of `decode_seconds` all in a run, with `+`",
+    "method": "the HTTP method",
+    "project": "whose telemetry it is: `default` unless its key says otherwise, `_self` the collector's own",
+    "reason": "why, in a word",
+    "route": "the pattern of the route, not the path asked for",
+    "rule": "the rule of the redact processor that hid it",
+    "server": "`native` or `grpcio`",
+    "service_name": "`service.name`, its first 256 characters",
+    "signal": "the kind of row: `traces`, `logs`, `metrics_gauge`, …; of an undecodable request its kind",
+    "status": "of API requests the HTTP status, of alerts `firing` or `resolved`",
+    "transport": "the receiver it came through: `otlp_grpc`, `otlp_http`; `self` for the collector's own",
+    "what": "`attributes` beyond those one map may have, the `value` of an attribute, or any other `text`",
+}
+"""What the labels' values are."""
 
 
 class Metrics(Receiving, Journaling, Forming, Delivering, Showing, Beside):
