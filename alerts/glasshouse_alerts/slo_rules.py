@@ -22,7 +22,7 @@ _HEADER = """\
 _HOURS = {"5m": 1 / 12, "30m": 0.5, "1h": 1.0, "2h": 2.0, "6h": 6.0, "1d": 24.0, "3d": 72.0}
 _FROM_COUNTERS = ("5m", "30m", "1h", "2h", "6h")
 _FROM_RECORDS = ("1d", "3d")
-"""Longer windows add up what is recorded for 5 minutes: rate() of all of a service's series costs too much."""
+"""Longer windows add up what is recorded for 5 minutes: rate() over days of all series costs too much."""
 
 
 @dataclass(frozen=True)
@@ -191,8 +191,9 @@ def _bad(slo: Objective, window: str) -> str:
 
 def _alert(slo: Objective, kind: _Kind) -> dict[str, Any]:
     expression = "\nor\n".join(_burns(slo, pair) for pair in kind.pairs)
-    factors = " or ".join(
-        f"{pair.factor(slo):g} times over {pair.long} and {pair.short}" for pair in kind.pairs
+    limits = " or ".join(
+        f"{pair.factor(slo) * slo.budget * 100:.4g} % over {pair.long} and {pair.short}"
+        for pair in kind.pairs
     )
     about = f"{slo.description.rstrip('.')}. " if slo.description else ""
     return {
