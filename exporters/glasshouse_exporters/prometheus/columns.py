@@ -17,6 +17,8 @@ _LARGEST_KEY = 2**62
 _FINALIZER = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 """The odd multipliers of MurmurHash3's finalizer, which spread each bit of a number over all."""
 _HALF = np.uint64(32)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""Added first, as the finalizer leaves 0 as it is, and a sum would not tell whether it was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def group_numbers(numbers: npt.NDArray[Any]) -> Groups:
 
 def mixed(hashes: Hashes) -> Hashes:
     """Spread each number's bits over all of it, so that sums of such tell what was summed."""
+    hashes = hashes + _GOLDEN
     for multiplier in _FINALIZER:
         hashes = (hashes ^ (hashes >> _HALF)) * multiplier
     return hashes ^ (hashes >> _HALF)

@@ -75,7 +75,7 @@ class PrometheusConfig(ComponentConfig):
     metrics_expire_seconds: float = Field(300.0, gt=0, description="when other series end without news")
     scope_labels: bool = Field(True, description="label metrics with the scope's name and version")
     exponential_scale: int = Field(
-        1, ge=-4, le=4, description="exponential histograms get 2 to this power buckets a doubling"
+        1, ge=0, le=4, description="exponential histograms get 2 to this power buckets a doubling"
     )
     service_graph: ServiceGraphConfig | None = Field(ServiceGraphConfig(), description="null: no graph")
 

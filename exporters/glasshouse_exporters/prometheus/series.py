@@ -52,8 +52,8 @@ EXEMPLAR = np.dtype([("time", "i8"), ("value", "f8"), ("trace_id", "S32"), ("spa
 """Nanoseconds since the Unix epoch (0: there is none), the value observed, ids in hexadecimal."""
 
 _FIRST_CAPACITY = 16
-_OVERFLOW_SHARE = 20
-"""Overflow series come on top of the limit, up to this part of it."""
+_OVERFLOW_SHARE, _LEAST_OVERFLOW = 20, 200
+"""Overflow series come on top of the limit, up to this part of it, and these lines at least."""
 
 
 class Kind(StrEnum):
@@ -157,8 +157,8 @@ class SeriesTable:
 
     def take_room(self, lines: int, *, overflow: bool = False) -> bool:
         """Take room for a row, if there is any."""
-        limit = self.max_lines + (self.max_lines // _OVERFLOW_SHARE if overflow else 0)
-        if self.lines + lines > limit:
+        more = max(self.max_lines // _OVERFLOW_SHARE, _LEAST_OVERFLOW) if overflow else 0
+        if self.lines + lines > self.max_lines + more:
             return False
         self.lines += lines
         return True
