@@ -250,7 +250,7 @@ LABELS = {
     "exporter": "an exporter, by its name in the configuration",
     "family": "the metric family, as on the page",
     "file": "the path, as configured",
-    "kind": "the OTLP service called: `traces`, `logs`, `metrics`; of `decode_seconds` all in a run, with `+`",
+    "kind": "the OTLP service called: `traces`, `logs`, `metrics`; of `decode_seconds` a run's, by `+`",
     "method": "the HTTP method",
     "project": "whose telemetry it is: `default` unless its key says otherwise, `_self` the collector's own",
     "reason": "why, in a word",

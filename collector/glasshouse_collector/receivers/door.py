@@ -32,7 +32,6 @@ class _Counters(NamedTuple):
     records: Counter
     requests: Counter
     payload_bytes: Counter
-    last_received: Gauge
 
 
 class JournalDoor:
@@ -44,6 +43,7 @@ class JournalDoor:
         self._metrics = metrics
         self._clock = clock
         self._counters: dict[tuple[RequestKind, str, str], _Counters] = {}
+        self._last: dict[str, Gauge] = {}
 
     async def accept(self, kind: RequestKind, payload: bytes, project: str, *, transport: str) -> Accepted:
         """Check `payload` and put it on disk; raises `Undecodable`, `Backpressure`.
@@ -71,13 +71,19 @@ class JournalDoor:
                 self._metrics.received_records.labels(kind, project, transport),
                 self._metrics.received_requests.labels(kind, project, transport),
                 self._metrics.received_bytes.labels(kind, project, transport),
-                self._metrics.last_received_timestamp_seconds.labels(project),
             )
         counters.requests.inc()
         if frame.records:
             counters.records.inc(frame.records)
             counters.payload_bytes.inc(len(frame.payload))
-            counters.last_received.set(frame.received_ns / 1e9)
+            self._last_received(project).set(frame.received_ns / 1e9)
+
+    def _last_received(self, project: str) -> Gauge:
+        """Return the project's gauge, which is shown from the first record on: 0 would mean 1970."""
+        gauge = self._last.get(project)
+        if gauge is None:
+            gauge = self._last[project] = self._metrics.last_received_timestamp_seconds.labels(project)
+        return gauge
 
 
 def _why_rejected(kind: RequestKind, count: int) -> str:
