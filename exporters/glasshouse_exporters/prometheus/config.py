@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from glasshouse_collector.core.components import ComponentConfig
 from glasshouse_exporters.prometheus.labels import label_name
 from glasshouse_exporters.prometheus.peers import PEER_NAMES
+from glasshouse_exporters.prometheus.remote_write_config import RemoteWriteConfig
 from glasshouse_exporters.prometheus.span_metrics import LABELS
 
 MILLISECONDS = (
@@ -78,6 +79,7 @@ class PrometheusConfig(ComponentConfig):
         1, ge=0, le=4, description="exponential histograms get 2 to this power buckets a doubling"
     )
     service_graph: ServiceGraphConfig | None = Field(ServiceGraphConfig(), description="null: no graph")
+    remote_write: RemoteWriteConfig | None = Field(None, description="where to push series to as well")
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:

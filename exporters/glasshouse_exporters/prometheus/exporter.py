@@ -20,8 +20,9 @@ from glasshouse_exporters.prometheus.exposition import render
 from glasshouse_exporters.prometheus.otlp_metrics import OtlpMetrics, OtlpMetricsSettings
 from glasshouse_exporters.prometheus.otlp_metrics_series import LabelSettings
 from glasshouse_exporters.prometheus.own_names import own_names
+from glasshouse_exporters.prometheus.remote_write import RemoteWrite
 from glasshouse_exporters.prometheus.resources import OWN_PROJECT, resources_of
-from glasshouse_exporters.prometheus.series import Kind, SeriesTable, shown_names
+from glasshouse_exporters.prometheus.series import FamilySnapshot, Kind, SeriesTable, shown_names
 from glasshouse_exporters.prometheus.service_graph import ServiceGraph, ServiceGraphSettings
 from glasshouse_exporters.prometheus.span_metrics import SpanMetrics, SpanMetricsSettings
 from glasshouse_exporters.prometheus.target_info import TARGET_INFO, TargetInfo
@@ -51,6 +52,11 @@ class PrometheusExporter:
         self._graph = None if config.service_graph is None else _graph(table, config, config.service_graph)
         self._targets = TargetInfo(table, config.metrics_expire_seconds)
         self._points = OtlpMetrics(table, _point_settings(config), self._count_dropped)
+        self._remote_write = (
+            None
+            if config.remote_write is None
+            else RemoteWrite(config.remote_write, self._families, metrics.registry, self._count_dropped)
+        )
         table.reserve(shown_names(TARGET_INFO, Kind.INFO), TARGET_INFO)
         metrics.prometheus_max_series.set(config.max_series)
         self._expired_at = table.now()
@@ -59,6 +65,8 @@ class PrometheusExporter:
         """Show the series from now on."""
         self._table.reserve(own_names(self._metrics.registry))
         self._metrics.prometheus_series.set_function(lambda: self._table.lines)
+        if self._remote_write is not None:
+            await asyncio.to_thread(self._remote_write.start)
         self._services.get(MetricsPage).add(self._page)
 
     async def export(self, batch: Batch) -> None:
@@ -68,6 +76,8 @@ class PrometheusExporter:
 
     async def stop(self) -> None:
         """Show the series no more."""
+        if self._remote_write is not None:
+            await asyncio.to_thread(self._remote_write.stop)
         try:
             page = self._services.get(MetricsPage)
         except LookupError:
@@ -98,9 +108,12 @@ class PrometheusExporter:
             self._table.expire()
 
     def _page(self, openmetrics: bool) -> Iterator[bytes]:
+        return render(self._families(), openmetrics=openmetrics)
+
+    def _families(self) -> list[FamilySnapshot]:
         if self._graph is not None:
             self._graph.expire()
-        return render(self._table.snapshot(), openmetrics=openmetrics)
+        return self._table.snapshot()
 
     def _count_overflow(self, family: str, count: int) -> None:
         self._metrics.prometheus_overflow.labels(family).inc(count)
