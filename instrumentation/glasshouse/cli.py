@@ -1,12 +1,16 @@
 """The program `glasshouse`: commands register by the entry point group `glasshouse.commands`."""
 
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 import click
 
 from glasshouse._version import __version__
 
 COMMANDS_GROUP = "glasshouse.commands"
+OURS = "glasshouse"
+# What brings the dependencies of a command, by the package that it is in.
+_SERVER = "collector"
+_EXTRAS = {"glasshouse_shop": "demo"}
 
 
 class _Commands(click.Group):
@@ -21,26 +25,29 @@ class _Commands(click.Group):
             try:
                 command = entry_point.load()
             except ModuleNotFoundError as missing:
-                return _missing(cmd_name, missing)
+                return _missing(entry_point, missing)
             if isinstance(command, click.Command):
                 return command
         return super().get_command(ctx, cmd_name)
 
 
-def _missing(name: str, missing: ModuleNotFoundError) -> click.Command:
-    """Stand in for a server command whose dependencies are not installed."""
+def _missing(entry_point: EntryPoint, missing: ModuleNotFoundError) -> click.Command:
+    """Stand in for a command whose dependencies are not installed."""
+    package = entry_point.module.partition(".")[0]
+    if entry_point.dist is not None and entry_point.dist.name != OURS:
+        remedy = f"the package {entry_point.dist.name} needs it"
+    else:
+        remedy = f'pip install "{OURS}[{_EXTRAS.get(package, _SERVER)}]"'
 
     @click.command(
-        name,
-        short_help='(not installed: pip install "glasshouse[collector]")',
+        entry_point.name,
+        short_help=f"(not installed: {remedy})",
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
     def command() -> None:
-        message = (
-            f'"{name}" belongs to the server, and {missing.name} is not installed. '
-            'Install it with: pip install "glasshouse[collector]"'
+        raise click.UsageError(
+            f"{missing.name}, which {entry_point.name!r} needs, is not installed: {remedy}"
         )
-        raise click.UsageError(message)
 
     return command
 
