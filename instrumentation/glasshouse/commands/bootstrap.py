@@ -79,12 +79,24 @@ def bootstrap(install: bool, requirements: bool) -> None:
 
 
 def _install(packages: list[str]) -> None:
-    # In one go, so that all are of one release, which fits the SDK that is here.
-    command = [*_installer(), *packages]
+    # Of the release that is here: another would replace parts of the SDK by parts that do not fit the rest.
+    release = version("opentelemetry-instrumentation")
+    pinned = [f"{package}=={release}" for package in packages]
+    installer = _installer()
+    if _runs([*installer, *pinned]):
+        return
+    click.echo("Not all at once; one by one:")
+    absent = [each for each in pinned if not _runs([*installer, each])]
+    if absent:
+        raise click.ClickException(
+            f"the installer failed for {', '.join(absent)}; see above. Where there is no such release yet, "
+            "run this again when there is"
+        )
+
+
+def _runs(command: list[str]) -> bool:
     click.echo(" ".join(command))
-    done = subprocess.run(command, check=False)  # noqa: S603 - the names are OpenTelemetry's own
-    if done.returncode:
-        raise click.ClickException("the installer failed; see above")
+    return not subprocess.run(command, check=False).returncode  # noqa: S603 - the names are OpenTelemetry's own
 
 
 def _installer() -> list[str]:
