@@ -168,6 +168,7 @@ def _install(configured: _Configured, auto_version: str | None) -> None:
         with _apart("setting up the OpenTelemetry SDK"), providers.standard_environment(settings):
             undo = providers.install(settings, _processors(settings), sessions, auto_version)
             undos.append(("shutting down the OpenTelemetry SDK", undo))
+    _install_logs(settings, undos)
     for part in _wanted(settings):
         with _apart(f"installing {part}"):
             undos.append((f"ending {part}", _part(part).install(settings)))
@@ -183,6 +184,14 @@ def _install_delivery(settings: Settings, undos: list[tuple[str, Undo]]) -> prov
         # One a signal: each may have certificates of its own, which the exporter sets on the session.
         return {signal: delivery.session(signal) for signal in providers.SIGNALS}
     return {}
+
+
+def _install_logs(settings: Settings, undos: list[tuple[str, Undo]]) -> None:
+    with _apart("installing logs"):
+        installed = _part("logs").install(settings)
+        # Undone last of all: how delivery ended is shown as all else that is logged.
+        undos.insert(0, ("ending logs", installed))
+        undos.append(("ending the export of logs", installed.end_export))
 
 
 def _processors(settings: Settings) -> providers.Processors:
@@ -208,9 +217,8 @@ def _stop_heartbeat() -> None:
 def _wanted(settings: Settings) -> list[str]:
     """Name the parts that these settings ask for, in the order of their installation."""
     if settings.disabled:
-        return ["logs"]
+        return []
     asked = {
-        "logs": True,
         "hooks": settings.excepthook,
         "heartbeat": settings.heartbeat_seconds > 0,
         "metrics": True,

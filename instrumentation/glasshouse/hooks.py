@@ -11,6 +11,7 @@ from typing import Any
 from glasshouse import errors
 from glasshouse.bounded import bounded
 from glasshouse.failures import contained
+from glasshouse.logs.entry import CAPTURED
 from glasshouse.settings import Settings
 
 Undo = Callable[[], None]
@@ -93,27 +94,28 @@ class _AsyncioFilter(logging.Filter):
     """Captures what asyncio logs when nobody retrieves a task's exception; lets every record pass.
 
     Every event loop, uvloop too, reports there, and an application that sets an exception handler of its own
-    loop has caught the exception. The record is marked `glasshouse.captured`, for it tells the same again.
+    loop has caught the exception. The record itself is shown, but not exported: it would tell the same again.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         exc = record.exc_info[1] if record.exc_info else None
-        if exc is not None and record.levelno >= logging.ERROR:
-            record.__dict__["glasshouse.captured"] = True
-            _capture(exc, "high")
+        if exc is not None and record.levelno >= logging.ERROR and _capture(exc, "high"):
+            record.__dict__[CAPTURED] = True
         return True
 
 
-def _capture(exc: BaseException, severity: errors.Severity, **context: Any) -> None:
+def _capture(exc: BaseException, severity: errors.Severity, **context: Any) -> bool:
     if isinstance(exc, _NO_ERRORS) or getattr(_capturing, "now", False):
-        return
+        return False
     # What a capture itself leaves uncaught, in a finalizer, would otherwise be captured in turn.
     _capturing.now = True
     try:
         with contained("capturing an uncaught exception"):
             errors.capture_uncaught(exc, severity, **context)
+            return True
     finally:
         _capturing.now = False
+    return False
 
 
 def _flusher(seconds: float) -> Callable[[], object]:

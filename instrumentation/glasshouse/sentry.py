@@ -22,7 +22,7 @@ from glasshouse import errors
 from glasshouse.breadcrumbs import Breadcrumb, recent
 from glasshouse.context import bound
 from glasshouse.failures import contained
-from glasshouse.settings import Settings, SettingsError
+from glasshouse.settings import RIGHT_DSN, Settings, SettingsError
 
 try:
     import sentry_sdk
@@ -140,7 +140,7 @@ def _start(settings: Settings) -> Undo:
             profile_session_sample_rate=settings.sentry_profiles_sample_rate or None,
         )
     except BadDsn:
-        raise SettingsError(_wrong_dsn()) from None
+        raise SettingsError(f"SENTRY_DSN (sentry_dsn): {RIGHT_DSN}") from None
     if settings.service_name:
         sentry_sdk.get_global_scope().set_tag("service.name", settings.service_name)
     if settings.sentry_profiles_sample_rate > 0:
@@ -166,10 +166,6 @@ def _send_traces(settings: Settings) -> Undo:
     processor = SampledSpans(Dsn(settings.sentry_dsn), settings.sentry_traces_sample_rate)
     provider.add_span_processor(processor)
     return processor.shutdown
-
-
-def _wrong_dsn() -> str:
-    return "SENTRY_DSN (sentry_dsn): should be the DSN of a Sentry project, as https://key@sentry.example/1"
 
 
 def _frameworks() -> list[Integration]:

@@ -14,6 +14,7 @@ LogFormat = Literal["auto", "json", "pretty", "off"]
 Protocol = Literal["http/protobuf", "grpc"]
 Parse = Callable[[str], Any]
 
+RIGHT_DSN = "should be the DSN of a Sentry project, as https://key@sentry.example/1"
 _RESOURCE_ATTRIBUTES = "OTEL_RESOURCE_ATTRIBUTES"
 
 
@@ -332,6 +333,21 @@ def _wrong_url(value: str) -> str | None:
     return None if right else "should be a URL, as http://localhost:4318"
 
 
+def _wrong_dsn(value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        project = parts.path.rpartition("/")[2]
+        right = (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname and parts.username)
+            and parts.port != 0
+            and project.isdecimal()
+        )
+    except ValueError:
+        right = False
+    return None if right else RIGHT_DSN
+
+
 def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str | None]:
     return lambda value: None if value in choices else f"should be one of {', '.join(choices)}"
 
@@ -343,6 +359,7 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "log_level": _wrong_level,
     "log_levels": _wrong_levels,
     "protocol": _one_of(get_args(Protocol)),
+    "sentry_dsn": _wrong_dsn,
     "sentry_profiles_sample_rate": _wrong_share,
     "sentry_traces_sample_rate": _wrong_share,
 }

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from glasshouse.logs.installation import Installed
     from glasshouse.logs.logger import Logger
     from glasshouse.settings import Settings
 
@@ -21,7 +20,7 @@ def get_logger(name: str | None = None, /, **fields: Any) -> "Logger":
     return named(name, fields)
 
 
-def install(settings: "Settings") -> "Callable[[], None]":
+def install(settings: "Settings") -> "Installed":
     """Start to export and show what is logged, as the settings say; return what ends that.
 
     SettingsError where the log file cannot be written.

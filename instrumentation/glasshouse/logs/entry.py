@@ -15,6 +15,8 @@ from glasshouse.attributes import LONGEST_TEXT, MOST_ATTRIBUTES, attribute_name,
 
 OWN = "_glasshouse_own"
 FIELDS = "_glasshouse_fields"
+# On a record whose exception is a captured error already.
+CAPTURED = "_glasshouse_captured"
 SPREAD = ("extra", "context", "metadata")
 
 # What `logging` puts on a record itself, and what formatters and OpenTelemetry's own instrumentation add.

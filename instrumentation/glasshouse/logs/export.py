@@ -27,7 +27,7 @@ from opentelemetry.sdk.environment_variables import (
 )
 
 from glasshouse.context import bound
-from glasshouse.logs.entry import OWN, Entry
+from glasshouse.logs.entry import CAPTURED, OWN, Entry
 
 _SEVERITY_TEXT = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 # They speak of the way out, and would feed it.
@@ -74,6 +74,7 @@ class Export:
     def __init__(self, provider: LoggerProvider, *, own_only: bool = False) -> None:
         self._provider = provider
         self._own_only = own_only
+        self._ended = False
         self._least = _level("OTEL_PYTHON_LOG_HANDLER_LEVEL")
         self._loggers: dict[str, Logger] = {}
         self._code_attributes = _flag("OTEL_PYTHON_LOG_CODE_ATTRIBUTES")
@@ -83,14 +84,19 @@ class Export:
 
     def wants(self, name: str, level: int) -> bool:
         """Whether something that the logger `name` logs, here and now, is to be exported."""
-        if level < self._least or _exporting.get() or name.startswith(_OF_THE_WAY_OUT):
+        if self._ended or level < self._least or _exporting.get() or name.startswith(_OF_THE_WAY_OUT):
             return False
         # The SDK sets this where it exports; what is logged then, by whatever library, is of the exporting.
         return not get_current().get(_SUPPRESS_INSTRUMENTATION_KEY)
 
+    def end(self) -> None:
+        """Export nothing from now on: the provider is about to end."""
+        self._ended = True
+
     def wants_record(self, record: logging.LogRecord) -> bool:
         """Whether a record of `logging` is to be exported."""
-        if self._own_only and OWN not in record.__dict__:
+        about = record.__dict__
+        if CAPTURED in about or (self._own_only and OWN not in about):
             return False
         return self.wants(record.name, record.levelno)
 

@@ -20,7 +20,28 @@ from glasshouse.settings import Settings, SettingsError
 Undo = Callable[[], None]
 
 
-def install(settings: Settings) -> Undo:
+class Installed:
+    """Logs, as they are set up. A call ends all of it.
+
+    The export ends earlier, with the provider, while the console and the file still tell how delivery ended.
+    """
+
+    def __init__(self, export: Export | None, undos: list[Undo]) -> None:
+        self._export = export
+        self._undos = undos
+
+    def end_export(self) -> None:
+        """Export nothing from now on; what is logged is still shown."""
+        if self._export is not None:
+            self._export.end()
+
+    def __call__(self) -> None:
+        """End all of it."""
+        while self._undos:
+            self._undos.pop()()
+
+
+def install(settings: Settings) -> Installed:
     """Start to export and show what is logged; return what ends that. SettingsError for a log file."""
     of_service = service(_resource(settings))
     file = _file(settings, of_service)  # first, as it is what may refuse
@@ -36,12 +57,7 @@ def install(settings: Settings) -> Undo:
         undos.append(_capture_structlog(outputs.export, levels))
     if correlation := _correlate():
         undos.append(correlation)
-
-    def undo() -> None:
-        for each in reversed(undos):
-            each()
-
-    return undo
+    return Installed(outputs.export, undos)
 
 
 def _resource(settings: Settings) -> Mapping[str, Any]:
