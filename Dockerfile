@@ -23,7 +23,7 @@ COPY instrumentation instrumentation
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:3.13.9-slim-bookworm AS base
-# The last folder is what a volume that Alertmanager shares is made from: its image runs as nobody.
+# A new volume takes over the owner of the image's folder: this one is shared with Alertmanager, which runs as nobody.
 RUN useradd --system --uid 10001 --home-dir /data --create-home glasshouse \
     && install -d -o nobody -g nogroup -m 0755 /etc/alertmanager
 RUN --mount=type=bind,from=native,source=/wheels,target=/wheels/native \
