@@ -151,8 +151,10 @@ class Settings(BaseSettings):
     processors: list[dict[str, dict[str, Any]]] = Field(
         _DEFAULT_PROCESSORS, description="one name each, in the order they run"
     )
-    exporters: dict[str, dict[str, Any]] = Field({"clickhouse": {}}, description="by name")
-    extensions: dict[str, dict[str, Any]] = Field({}, description="by name")
+    exporters: dict[str, dict[str, Any]] = Field(
+        {"clickhouse": {}, "prometheus": {}}, description="by name; the others follow the first"
+    )
+    extensions: dict[str, dict[str, Any]] = Field({"alerts": {}, "certificates": {}}, description="by name")
 
     @classmethod
     def settings_customise_sources(
