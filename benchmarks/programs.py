@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -164,15 +164,22 @@ class Rotel(Collector):
 
 
 class Glasshouse(Collector):
-    """Ours, as a user starts it: into the embedded store, or into the ClickHouse at `clickhouse`."""
+    """Ours, as a user starts it: into the embedded store, or into the ClickHouse at `clickhouse`.
 
-    def __init__(self, clickhouse: str = "", data: Path | None = None) -> None:
+    `exporters` names them, without settings, where not all that run by default should.
+    """
+
+    def __init__(
+        self, clickhouse: str = "", data: Path | None = None, exporters: Sequence[str] = ()
+    ) -> None:
         super().__init__("glasshouse")
         self.data = data or self.folder / "data"
         ports = ("--grpc-port", "0", "--http-port", "0", "--port", "0")
         store = ("--clickhouse", clickhouse) if clickhouse else ()
         (self.data / "endpoints.json").unlink(missing_ok=True)
-        self.launch(BIN / "glasshouse", "serve", "--data-dir", self.data, *ports, *store)
+        chosen = {"GLASSHOUSE_EXPORTERS": json.dumps({name: {} for name in exporters})} if exporters else {}
+        command = (BIN / "glasshouse", "serve", "--data-dir", self.data, *ports, *store)
+        self.launch(*command, environment=chosen)
         until(self._is_ready, _START_SECONDS, "glasshouse starts")
         endpoints = json.loads((self.data / "endpoints.json").read_text())
         self.grpc, self.http, self.api = (_address(endpoints[name]) for name in ("grpc", "http", "api"))
