@@ -1,9 +1,10 @@
 """Reads a table of series as its page tells it, with the reader of prometheus_client."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -54,10 +55,14 @@ def samples(table: SeriesTable, *, openmetrics: bool = False) -> list[Sample]:
     """Return all samples, read back strictly."""
     text = page(table, openmetrics=openmetrics)
     if openmetrics:
-        families = openmetrics_parser.text_string_to_metric_families(text + "# EOF\n")
-    else:
-        families = text_string_to_metric_families(text)
-    return [sample for family in families for sample in family.samples]
+        return [sample for family in openmetrics_families(text) for sample in family.samples]
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def openmetrics_families(text: str) -> Iterable[Metric]:
+    """Return the families of a page, read strictly."""
+    read: Iterable[Metric] = read_openmetrics(text + "# EOF\n")  # type: ignore[no-untyped-call]
+    return read
 
 
 def values(table: SeriesTable, name: str) -> dict[Labels, float]:

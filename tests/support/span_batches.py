@@ -44,7 +44,7 @@ class SentSpan:
 def batch_of(spans: Iterable[SentSpan]) -> Batch:
     """Return the batch of spans, each in a request of its own, in their order."""
     frames = [
-        Frame(RequestKind.TRACES, span.project, 1, START, _request(span).SerializeToString())
+        Frame(RequestKind.TRACES, span.project, 1, START, request_of(span).SerializeToString())
         for span in spans
     ]
     origin = Origin("test", next(_segments), 0, len(frames) - 1)
@@ -52,7 +52,8 @@ def batch_of(spans: Iterable[SentSpan]) -> Batch:
     return batch
 
 
-def _request(sent: SentSpan) -> ExportTraceServiceRequest:
+def request_of(sent: SentSpan, start: int = START) -> ExportTraceServiceRequest:
+    """Return the request that sends one span, begun at `start` in nanoseconds since the Unix epoch."""
     request = ExportTraceServiceRequest()
     group = request.resource_spans.add()
     group.resource.attributes.extend(_attributes(sent.attributes_of_resource))
@@ -62,8 +63,8 @@ def _request(sent: SentSpan) -> ExportTraceServiceRequest:
         parent_span_id=_id(sent.parent, 8) if sent.parent else b"",
         name=sent.name,
         kind=Span.SpanKind.Value(f"SPAN_KIND_{sent.kind}"),
-        start_time_unix_nano=START,
-        end_time_unix_nano=START + sent.duration,
+        start_time_unix_nano=start,
+        end_time_unix_nano=start + sent.duration,
         attributes=_attributes(sent.attributes),
         status=Status(code=Status.StatusCode.Value(f"STATUS_CODE_{sent.status}")),
     )

@@ -42,8 +42,8 @@ class Groups:
 
 
 def column(records: pa.RecordBatch, name: str) -> Any:
-    """Return a column by its name."""
-    return records.column(records.schema.get_field_index(name))
+    """Return a column by its name. Raises `KeyError`."""
+    return records.column(name)
 
 
 def coded(records: pa.RecordBatch, name: str) -> Coded:

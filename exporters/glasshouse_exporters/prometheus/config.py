@@ -63,7 +63,7 @@ class ServiceGraphConfig(ComponentConfig):
 class PrometheusConfig(ComponentConfig):
     """What is shown of spans and of the metrics of applications, and how much of it."""
 
-    max_series: int = Field(100_000, ge=100, description="samples on the page; what is above overflows")
+    max_series: int = Field(100_000, ge=1000, description="samples on the page; what is above overflows")
     resource_labels: Keys = Field(
         ("service.name", "deployment.environment.name"),
         description="resource attributes that become labels of all series",

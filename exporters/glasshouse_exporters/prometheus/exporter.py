@@ -62,7 +62,7 @@ class PrometheusExporter:
         self._expired_at = table.now()
 
     async def start(self) -> None:
-        """Show the series from now on."""
+        """Show the series from now on. Raises `ConfigurationError` where remote write cannot begin."""
         self._table.reserve(own_names(self._metrics.registry))
         self._metrics.prometheus_series.set_function(lambda: self._table.lines)
         if self._remote_write is not None:

@@ -5,14 +5,14 @@ import pytest
 
 from glasshouse_exporters.prometheus.labels import label_set
 from glasshouse_exporters.prometheus.series import Block, ConflictingName, Family, Kind, SeriesTable
-from shown_series import Overflows, TestClock, label_key, page, table_of, values
+from shown_series import Labels, Overflows, TestClock, label_key, page, table_of, values
 
 
 def _labels(*numbers: int) -> list[bytes]:
     return [label_set((("project", "default"), ("n", str(number)))) for number in numbers]
 
 
-def _key(**labels: str) -> object:
+def _key(**labels: str) -> Labels:
     return label_key({"project": "default", **labels})
 
 

@@ -113,7 +113,7 @@ def test_each_bucket_has_its_newest_span_as_exemplar(spans: list[SentSpan]) -> N
         exemplar = shown[labels]
         assert exemplar.labels == {"trace_id": f"{span.trace:032x}", "span_id": f"{span.span:016x}"}
         assert exemplar.value == span.duration / 1e6
-        assert np.isclose(float(exemplar.timestamp), (START + span.duration) / 1e9, rtol=1e-12)
+        assert np.isclose(float(str(exemplar.timestamp)), (START + span.duration) / 1e9, rtol=1e-12)
 
 
 def test_operations_above_the_limit_are_counted_together() -> None:
