@@ -9,7 +9,7 @@ umask 077
 secrets=$(sed -n 's/^\([A-Z_]*\)=$/\1/p' .env.example)
 [ -e .env ] || cp .env.example .env
 filled=$(mktemp .env.XXXXXX)
-trap 'rm -f "$filled"' EXIT
+trap 'rm -f "$filled" "$filled.new"' EXIT
 cp .env "$filled"
 for name in $secrets; do
   if grep -q "^$name=." "$filled"; then

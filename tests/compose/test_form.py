@@ -80,7 +80,9 @@ def test_what_is_named_is_declared_and_used(path: Path, variables: dict[str, str
         used["secrets"] |= {_source(secret) for secret in service.written.get("secrets", [])}
         for other, how in service.written.get("depends_on", {}).items():
             ends = found[other].written["restart"] == "no"
-            assert how == {"condition": "service_completed_successfully" if ends else "service_healthy"}
+            # What was written once has to be read again, which a start of its reader does.
+            again = {"condition": "service_completed_successfully", "restart": True}
+            assert how == (again if ends else {"condition": "service_healthy"})
     assert used == {kind: set(whole.get(kind, {})) for kind in used}
 
 
