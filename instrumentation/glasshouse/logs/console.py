@@ -66,11 +66,13 @@ class Console(logging.Handler):
         finally:
             self.release()
 
-    def close(self) -> None:
-        """Let the application's own handlers print again."""
+    def end(self) -> None:
+        """Let the application's own handlers print again.
+
+        Not `close`: `logging.config`, as Django uses it, calls that for all handlers there are.
+        """
         while self._silenced:
             self._silenced.pop().removeFilter(_not_printed)
-        super().close()
 
     def _silence(self, handler: logging.Handler) -> None:
         if handler not in self._silenced:

@@ -1,6 +1,7 @@
 """A log record as it is exported and shown: its message, its fields, its exception."""
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ _STRUCTLOG = frozenset(
 )
 _LONGEST_STACK_START = 16_384
 _LONGEST_STACK_END = 49_152
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
 _EVENT_NAMES = ("otel.event.name", "event.name")
 
 
@@ -69,6 +71,9 @@ class Entry:
         stack: str | None = None,
     ) -> None:
         self.message = message if _is_plain_text(message) else text(message)
+        if "\x1b" in self.message:
+            # Werkzeug's start, for one, is coloured on whatever console.
+            self.message = _COLORS.sub("", self.message)
         self.exception = exception
         self.fields = _attributes(fields) if fields else {}
         self.event_name: str | None = None

@@ -49,7 +49,7 @@ def install(settings: Settings) -> Installed:
     levels = Levels(settings.log_level, settings.log_levels)
     undos: list[Undo] = [levels.undo]
     if outputs.console is not None:
-        undos.append(outputs.console.close)
+        undos.append(outputs.console.end)
     if outputs.file is not None:
         undos.append(outputs.file[0].close)
     undos.append(Capture(levels, outputs).install())

@@ -104,6 +104,19 @@ def test_a_secret_is_in_no_message_and_no_repr() -> None:
     assert "hush" not in repr(load({"api_key": "hush", "sentry_dsn": "https://hush@sentry.example/1"}, {}))
 
 
+@pytest.mark.parametrize(
+    "dsn", ["nonsense", "https://example.org/1", "https://key@example.org/project", "https://key@h:99999/1"]
+)
+def test_a_wrong_dsn_is_refused_with_the_other_settings(dsn: str) -> None:
+    """Before anything is set up, whether Sentry's SDK is installed or not; and it is not shown."""
+    with pytest.raises(SettingsError, match=r"^SENTRY_DSN \(sentry_dsn\): should be the DSN") as refused:
+        load({}, {"SENTRY_DSN": dsn})
+    assert dsn not in str(refused.value)
+    with pytest.raises(SettingsError, match=r"^sentry_dsn: should be the DSN"):
+        load({"sentry_dsn": dsn}, {})
+    assert load({"sentry_dsn": "https://key:secret@sentry.example:9000/base/1"}, {}).sentry_dsn
+
+
 def test_a_path_may_be_given_as_text() -> None:
     """As an argument and as a variable."""
     assert load({"log_file": "a.log"}, {}).log_file == Path("a.log")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from application_process import Programs
 from glasshouse.hooks import install_excepthook
@@ -101,6 +102,22 @@ def test_threads_tasks_and_finalizers_are_captured(
     assert code == 0, output
     assert message.decode() in output
     assert b"ValueError: " + message in sent
+
+
+def test_what_asyncio_says_of_a_captured_error_is_not_exported_beside_it(
+    programs: Programs, listener: Listener
+) -> None:
+    """Asyncio's own record is shown, and one log record goes out."""
+    rest = "import logging\nlogging.getLogger('asyncio').error('another')\n" + IN_A_TASK
+    code, output, _ = run(programs, listener, rest)
+    assert code == 0, output
+    bodies = []
+    for request in listener.by_path("/v1/logs"):
+        sent = ExportLogsServiceRequest.FromString(request.payload)
+        for resource in sent.resource_logs:
+            bodies += [each.body.string_value for scope in resource.scope_logs for each in scope.log_records]
+    assert sorted(bodies) == ["ValueError: in a task", "another"]
+    assert "Task exception was never retrieved" in output
 
 
 @pytest.mark.parametrize("end", ["raise KeyboardInterrupt", "raise SystemExit(0)", "sys.exit(0)"])

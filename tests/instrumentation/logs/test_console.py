@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import logging.config
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -148,6 +149,27 @@ def test_auto_prints_nothing_for_an_application_that_logs_to_files(
     assert (tmp_path / "own.log").read_text() == "to the file\n"
 
 
+def test_a_logging_configuration_after_ours_prints_nothing_twice(
+    install: Install, printed: Callable[[], list[str]]
+) -> None:
+    """It closes every handler there is, as Django's does; what `logging` shows at last stays silent."""
+    install(log_format="json")
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})
+    _alone()
+    logging.getLogger("plain").warning("once")
+    assert [json.loads(line)["message"] for line in printed()] == ["once"]
+
+
+def test_colors_in_a_message_are_left_out(
+    install: Install, telemetry: MemoryTelemetry, printed: Callable[[], list[str]]
+) -> None:
+    """Werkzeug writes them into its message; they mean nothing in a store."""
+    install(log_format="json")
+    logging.getLogger("werkzeug").warning("\x1b[31m\x1b[1mWARNING\x1b[0m: %s", "x")
+    assert [json.loads(line)["message"] for line in printed()] == ["WARNING: x"]
+    assert [record.body for record in telemetry.records()] == ["WARNING: x"]
+
+
 def test_a_console_that_is_gone_harms_nothing(
     install: Install,
     telemetry: MemoryTelemetry,
@@ -182,3 +204,18 @@ def test_a_program_shows_its_logs(programs: Programs) -> None:
         ("one", "shop"),
         ("two", "shop"),
     ]
+
+
+def test_the_last_word_of_delivery_is_shown_as_all_else(programs: Programs) -> None:
+    """What cannot be sent at the end is told in the format of the console, not after it has ended."""
+    source = (
+        "import logging, glasshouse\n"
+        "glasshouse.configure('shop', instrument=False, endpoint='http://127.0.0.1:9')\n"
+        "logging.warning('one')\n"
+    )
+    returned, output = programs.run("python", str(programs.write("program.py", source)))
+    assert returned == 0
+    shown = [json.loads(line) for line in output.splitlines()]
+    assert shown[0]["message"] == "one"
+    assert {line["service"] for line in shown} == {"shop"}
+    assert any("what cannot be sent waits" in line["message"] for line in shown[1:])
