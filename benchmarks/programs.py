@@ -169,9 +169,7 @@ class Glasshouse(Collector):
     `exporters` names them, without settings, where not all that run by default should.
     """
 
-    def __init__(
-        self, clickhouse: str = "", data: Path | None = None, exporters: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, clickhouse: str = "", data: Path | None = None, exporters: Sequence[str] = ()) -> None:
         super().__init__("glasshouse")
         self.data = data or self.folder / "data"
         ports = ("--grpc-port", "0", "--http-port", "0", "--port", "0")

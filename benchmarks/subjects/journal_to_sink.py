@@ -1,8 +1,8 @@
 """gRPC to a ClickHouse that discards, through the journal, beside Rotel: spans a CPU-second.
 
 Both send into the same kind of sink, one after the other in turns (A B A B), so that a noisy machine
-disturbs both alike. Neither makes metrics of spans. Glasshouse's figure contains its journal (a request is acknowledged once it is on
-disk); Rotel has none and acknowledges what it holds in memory.
+disturbs both alike, and neither makes metrics of spans. Glasshouse's figure contains its journal (a
+request is acknowledged once it is on disk); Rotel has none and acknowledges what it holds in memory.
 """
 
 from dataclasses import dataclass
