@@ -41,7 +41,7 @@ serve: setup
 # Real servers that tests talk to, from Debian's packages where they are not there yet. Root alone can install them;
 # for others the tests that need one are skipped, and say so.
 MISSING := $(strip $(if $(shell command -v promtool),,prometheus) $(if $(shell command -v amtool),,prometheus-alertmanager) \
-  $(if $(shell command -v redis-server),,redis-server) $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),,postgresql))
+  $(if $(shell command -v redis-server),,redis-server) $(if $(wildcard /usr/sbin/haproxy),,haproxy) $(if $(wildcard /usr/lib/postgresql/*/bin/postgres),,postgresql))
 servers:
 ifneq ($(and $(MISSING),$(shell command -v apt-get)),)
 ifeq ($(shell id -u),0)
