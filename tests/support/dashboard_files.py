@@ -18,6 +18,7 @@ class Question:
     text: str
     dashboard: str
     kind: str = ""
+    exemplars: bool = False
 
 
 def dashboards() -> dict[str, dict[str, Any]]:
@@ -40,7 +41,7 @@ def promql() -> list[Question]:
     for name, board in dashboards().items():
         found += [
             Question(f"{name}: annotation {each['name']}", each["expr"], name, PROMETHEUS)
-            for each in board["annotations"]["list"]
+            for each in board["annotations"].get("list", [])
         ]
     return found
 
@@ -55,6 +56,11 @@ def sql() -> list[Question]:
             if each["type"] == "query" and each["datasource"]["uid"] == CLICKHOUSE
         ]
     return found
+
+
+def with_exemplars() -> list[Question]:
+    """Return the PromQL expressions for whose traces Grafana asks too."""
+    return [question for question in promql() if question.exemplars]
 
 
 def label_values() -> list[Question]:
@@ -73,4 +79,4 @@ def _targets() -> Iterator[Question]:
             for target in panel["targets"]:
                 text = target.get("expr", target.get("rawSql"))
                 where = f"{name}: {panel['title']} {target['refId']}"
-                yield Question(where, text, name, panel["datasource"]["uid"])
+                yield Question(where, text, name, panel["datasource"]["uid"], target.get("exemplar", False))

@@ -57,13 +57,13 @@ _FRAME = Frame(
         label_values("project", "target_info", "project", what="Whose telemetry."),
         label_values(
             "environment",
-            'process_cpu_utilization{project=~"$project"}',
+            'process_cpu_utilization_ratio{project=~"$project"}',
             "deployment_environment_name",
             what="The resource's deployment.environment.name.",
         ),
         label_values(
             "service",
-            'process_cpu_utilization{project=~"$project"}',
+            'process_cpu_utilization_ratio{project=~"$project"}',
             "service_name",
             what="Services that send metrics.",
         ),
@@ -220,7 +220,7 @@ def _resources() -> tuple[AnyPanel, ...]:
             "CPU usage",
             "Share of all cores that the busiest process of each service uses.",
             _CPU,
-            over_time(f"max by (service_name) (process_cpu_utilization{{{_OF}}})", name),
+            over_time(f"max by (service_name) (process_cpu_utilization_ratio{{{_OF}}})", name),
             link=field,
         ),
     )

@@ -63,7 +63,7 @@ FROM otel_traces WHERE @spans GROUP BY time, service ORDER BY time
 _TRACES = """
 SELECT TraceId AS Trace, min(Timestamp) AS Start, argMin(ServiceName, Timestamp) AS Service,
   argMin(SpanName, Timestamp) AS Operation, count() AS Spans, countIf(StatusCode = 'Error') AS Failed,
-  (max(toUnixTimestamp64Nano(Timestamp) + Duration) - min(toUnixTimestamp64Nano(Timestamp))) / 1e6 AS Duration
+  (max(toUnixTimestamp64Nano(Timestamp) + Duration) - min(toUnixTimestamp64Nano(Timestamp))) / 1e6 AS Took
 FROM otel_traces WHERE @spans GROUP BY TraceId ORDER BY Start DESC LIMIT 200
 """
 
@@ -202,7 +202,7 @@ def _spans() -> tuple[AnyPanel, ...]:
             Sql(_filled(_TRACES)),
             {
                 "Trace": Column(link=to_trace(), width=290),
-                "Duration": Column(LATENCY),
+                "Took": Column(LATENCY),
                 "Failed": Column(Scale("short", ((1, "red"),))),
             },
         ),

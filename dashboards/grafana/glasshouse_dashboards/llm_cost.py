@@ -49,7 +49,7 @@ _CALLS = """WITH extractKeyValuePairs(${prices:sqlstring}, '=', ', ') AS prices,
     mapContains(SpanAttributes, 'gen_ai.usage.cost') OR mapContains(prices, Model) AS Priced,
     if(mapContains(SpanAttributes, 'gen_ai.usage.cost'), toFloat64OrZero(SpanAttributes['gen_ai.usage.cost']),
       (InputTokens * toFloat64OrZero(splitByChar('/', prices[Model])[1])
-        + OutputTokens * toFloat64OrZero(splitByChar('/', prices[Model])[2])) / 1e6) AS Cost
+        + OutputTokens * toFloat64OrZero(splitByChar('/', prices[Model])[2])) / 1e6) AS Dollars
   FROM otel_traces
   WHERE @chosen)"""
 
@@ -69,46 +69,46 @@ _FEATURES = """, entries AS (
 
 _FEATURE = "multiIf(OwnFeature != '', OwnFeature, Entry != '', Entry, 'unknown')"
 
-_TOTALS = "@calls SELECT sum(Cost) AS cost FROM calls"
-_A_CALL = "@calls SELECT sum(Cost) / count() AS cost FROM calls WHERE Priced"
+_TOTALS = "@calls SELECT sum(Dollars) AS cost FROM calls"
+_A_CALL = "@calls SELECT sum(Dollars) / count() AS cost FROM calls WHERE Priced"
 _COUNT = "@calls SELECT count() AS calls FROM calls"
 _UNPRICED_TOKENS = "@calls SELECT sum(InputTokens + OutputTokens) AS tokens FROM calls WHERE NOT Priced"
 
 _BY_DAY = """@calls
-SELECT toStartOfDay(toDateTime(Timestamp)) AS time, Model AS model, sum(Cost) AS cost
+SELECT toStartOfDay(toDateTime(Timestamp)) AS time, Model AS model, sum(Dollars) AS cost
 FROM calls GROUP BY time, model ORDER BY time
 """
 
 _FEATURES_BY_DAY = """@calls@features
-SELECT toStartOfDay(toDateTime(Timestamp)) AS time, @feature AS feature, sum(Cost) AS cost
+SELECT toStartOfDay(toDateTime(Timestamp)) AS time, @feature AS feature, sum(Dollars) AS cost
 FROM calls LEFT JOIN entries USING (TraceId, Service) GROUP BY time, feature ORDER BY time
 """
 
 _OVER_TIME = """@calls
-SELECT $__timeInterval(Timestamp) AS time, Model AS model, sum(Cost) AS cost
+SELECT $__timeInterval(Timestamp) AS time, Model AS model, sum(Dollars) AS cost
 FROM calls GROUP BY time, model ORDER BY time
 """
 
 _MODELS = """@calls
 SELECT Model, count() AS Calls, avg(Failed) AS Errors, sum(InputTokens) AS Input, sum(OutputTokens) AS Output,
-  sum(Cost) AS Cost, sum(Cost) / count() AS `Cost a call`, quantile(0.95)(Seconds) AS p95
+  sum(Dollars) AS Cost, sum(Dollars) / count() AS `Cost a call`, quantile(0.95)(Seconds) AS p95
 FROM calls GROUP BY Model ORDER BY Cost DESC
 """
 
 _FEATURE_ROWS = """@calls@features
 SELECT @feature AS Feature, Service, count() AS Calls, avg(Failed) AS Errors, sum(InputTokens) AS Input,
-  sum(OutputTokens) AS Output, sum(Cost) AS Cost, sum(Cost) / count() AS `Cost a call`
+  sum(OutputTokens) AS Output, sum(Dollars) AS Cost, sum(Dollars) / count() AS `Cost a call`
 FROM calls LEFT JOIN entries USING (TraceId, Service) GROUP BY Feature, Service ORDER BY Cost DESC LIMIT 100
 """
 
 _FEATURE_BARS = """@calls@features
-SELECT @feature AS feature, sum(Cost) AS cost
+SELECT @feature AS feature, sum(Dollars) AS cost
 FROM calls LEFT JOIN entries USING (TraceId, Service) GROUP BY feature ORDER BY cost DESC LIMIT 15
 """
 
 _NEWEST = """@calls@features
 SELECT Timestamp AS Time, Model, @feature AS Feature, Service, InputTokens AS Input, OutputTokens AS Output,
-  Cost, Seconds, Failed, TraceId AS Trace
+  Dollars AS Cost, Seconds, Failed, TraceId AS Trace
 FROM calls LEFT JOIN entries USING (TraceId, Service) ORDER BY Time DESC LIMIT 100
 """
 

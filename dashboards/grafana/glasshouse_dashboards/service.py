@@ -129,7 +129,7 @@ def _red() -> tuple[AnyPanel, ...]:
     quantiles = [
         over_time(duration(q, _CHOSEN), f"p{q * 100:.0f}", exemplars=q > _MEDIAN) for q in _QUANTILES
     ]
-    up = f"max(time() - timestamp(process_cpu_utilization{{{_OF}}}))"
+    up = f"max(time() - timestamp(process_cpu_utilization_ratio{{{_OF}}}))"
     return (
         number("Requests", "Requests a second now.", RATE, now(asked)),
         number("Errors", "Share of requests whose span has the status error.", ERRORS, now(failed)),
@@ -207,7 +207,7 @@ def _process() -> tuple[AnyPanel, ...]:
             "CPU",
             "Share of all its cores that the process uses.",
             _CPU,
-            over_time(f"process_cpu_utilization{{{_OF}}}", instance),
+            over_time(f"process_cpu_utilization_ratio{{{_OF}}}", instance),
             wide=6,
         ),
         graph(
