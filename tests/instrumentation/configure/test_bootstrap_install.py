@@ -1,4 +1,4 @@
-"""`glasshouse bootstrap --install` with a real pip, in an environment of its own, from a folder of packages."""
+"""`glasshouse bootstrap --install` with a real pip, in an environment of its own, from a folder of wheels."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ def installed(environment: Path) -> dict[str, str]:
         "from importlib.metadata import distributions\n"
         f"[print(d.name, d.version) for d in distributions() if d.name in {(THREADS, CORE)!r}]"
     )
-    command = [environment / "bin" / "python", "-c", show]
+    command = [str(environment / "bin" / "python"), "-c", show]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     # Of two installations of one name the first counts.
     return {line.split()[0]: line.split()[1] for line in reversed(done.stdout.splitlines())}
