@@ -13,7 +13,7 @@ LONGEST_VALUE = 1024
 
 _SPECIAL = re.compile(r'[\\"\n\0]')
 _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\0": "\N{REPLACEMENT CHARACTER}"}
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\0": "\N{SYMBOL FOR NULL}"}
 _PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _UNESCAPES = {"n": "\n"}
@@ -32,7 +32,7 @@ def label_name(key: str) -> str:
 def label(name: str, value: str) -> bytes:
     """Write one label; `name` is a valid label name already, `value` any text.
 
-    NUL, at which Prometheus's reader ends, becomes the replacement character.
+    NUL, at which Prometheus's reader ends, becomes its symbol; PromQL cannot name the replacement character.
     """
     if len(value) > LONGEST_VALUE:
         value = value[: LONGEST_VALUE - 1] + "…"

@@ -44,7 +44,7 @@ def _table_of_hostile_labels() -> SeriesTable:
 def test_hostile_labels_come_back_as_they_were(openmetrics: bool) -> None:
     """In every kind of line; only NUL, which Prometheus's reader does not take, is replaced."""
     shown = samples(_table_of_hostile_labels(), openmetrics=openmetrics)
-    wanted = {text.replace("\0", "\N{REPLACEMENT CHARACTER}") for text in _HOSTILE}
+    wanted = {text.replace("\0", "\N{SYMBOL FOR NULL}") for text in _HOSTILE}
     for name in ("events_total", "level", "build_info", "seconds_bucket", "seconds_sum", "size_bytes_count"):
         assert {sample.labels["text"] for sample in shown if sample.name == name} == wanted
     assert not [sample for sample in shown if "forged" in sample.name]
@@ -67,7 +67,7 @@ def test_promtool_takes_the_page() -> None:
 def test_any_label_set_comes_back(pairs: list[tuple[str, str]]) -> None:
     """By our own reader, and by prometheus_client's."""
     pairs = [("project", "default"), *pairs]
-    wanted = [(name, text.replace("\0", "\N{REPLACEMENT CHARACTER}")) for name, text in pairs if text]
+    wanted = [(name, text.replace("\0", "\N{SYMBOL FOR NULL}")) for name, text in pairs if text]
     labels = label_set(pairs)
     assert label_pairs(labels) == wanted
     (family,) = text_string_to_metric_families(f"x{{{labels.decode()}}} 1\n")

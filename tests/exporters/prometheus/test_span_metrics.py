@@ -58,7 +58,7 @@ def _labels(span: SentSpan) -> Labels:
     }
     for key in _DIMENSIONS:
         labels[label_name(key)] = span.attributes.get(key, resource.get(key, ""))
-    return label_key({name: text.replace("\0", "\N{REPLACEMENT CHARACTER}") for name, text in labels.items()})
+    return label_key({name: text.replace("\0", "\N{SYMBOL FOR NULL}") for name, text in labels.items()})
 
 
 @settings(max_examples=60)
