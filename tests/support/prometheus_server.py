@@ -3,30 +3,16 @@
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 import yaml
 
-T = TypeVar("T")
-
-_DEADLINE_SECONDS = 60.0
-
-
-def wait_for(condition: Callable[[], T], what: str) -> T:
-    """Return what `condition` gives as soon as it is true; AssertionError after a minute."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"waited a minute for {what}"
-        time.sleep(0.05)
+from collector_process import until
 
 
 class RunningPrometheus:
@@ -79,7 +65,7 @@ def prometheus_server(folder: Path, *options: str, scrape: Sequence[str] = ()) -
     with (folder / "prometheus.log").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
-            wait_for(lambda: _is_ready(process, f"http://{address}"), "Prometheus")
+            until(lambda: _is_ready(process, f"http://{address}"), "Prometheus is ready")
             yield RunningPrometheus(f"http://{address}")
         finally:
             process.terminate()

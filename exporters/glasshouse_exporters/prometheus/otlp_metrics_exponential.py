@@ -41,7 +41,7 @@ def exponential_numbers(records: pa.RecordBatch, rows: Rows, unit: str, scale: i
     """Return buckets and sum of exponential histograms, in `exponential_bounds` of the unit."""
     first, last = _OCTAVES.get(unit, _OTHER_OCTAVES)
     lowest, highest = first * 2**scale, last * 2**scale
-    numbers = np.zeros((len(rows), highest - lowest + 3))
+    buckets = highest - lowest + 2
     counts = Lists(column(records, "PositiveBucketCounts"))
     offsets = np.asarray(column(records, "PositiveOffset"))[rows].astype(np.int64)
     scales = np.asarray(column(records, "Scale"))[rows].astype(np.int64)
@@ -49,7 +49,10 @@ def exponential_numbers(records: pa.RecordBatch, rows: Rows, unit: str, scale: i
     of_row = np.repeat(np.arange(len(rows)), lengths)
     within = np.arange(len(of_row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     upper = _upper_powers(offsets[of_row] + within, scales[of_row], scale, lowest, highest)
-    np.add.at(numbers, (of_row, upper - lowest), counts.values[counts.starts[rows][of_row] + within])
+    observed = counts.values[counts.starts[rows][of_row] + within]
+    cells = np.bincount(of_row * buckets + upper - lowest, observed, minlength=len(rows) * buckets)
+    numbers = np.empty((len(rows), buckets + 1))
+    numbers[:, :-1] = cells.reshape(len(rows), buckets)
     numbers[:, 0] += np.asarray(column(records, "ZeroCount"))[rows]
     numbers[:, 0] += _total(Lists(column(records, "NegativeBucketCounts")), rows)
     numbers[:, -1] = np.asarray(column(records, "Sum"))[rows]

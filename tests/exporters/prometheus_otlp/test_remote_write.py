@@ -19,10 +19,11 @@ from prometheus_client import Gauge as OwnGauge
 from prometheus_client import Histogram as OwnHistogram
 from pydantic import ValidationError
 
+from collector_process import until
 from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_exporters.prometheus.remote_write import RemoteWrite
 from glasshouse_exporters.prometheus.remote_write_config import RemoteWriteConfig
-from prometheus_server import prometheus_server, wait_for
+from prometheus_server import prometheus_server
 from shown_metrics import ShownMetrics, attributes, request
 
 _CUMULATIVE = otlp.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -83,7 +84,7 @@ def test_a_real_prometheus_has_what_the_page_shows(tmp_path: Path) -> None:
     with prometheus_server(tmp_path, "--web.enable-remote-write-receiver") as prometheus:
         url = f"{prometheus.url}/api/v1/write"
         with _writing(shown, dropped, registry, url=url, labels={"job": "glasshouse", "instance": "me"}):
-            wait_for(lambda: prometheus.query("g"), "the gauge")
+            until(lambda: bool(prometheus.query("g")), "the gauge is there")
             taken = {
                 (each["metric"]["__name__"], *sorted(each["metric"].items())): float(each["value"][1])
                 for each in prometheus.query('{job!="glasshouse",__name__=~".+"}')
@@ -103,7 +104,7 @@ def test_a_real_prometheus_has_what_the_page_shows(tmp_path: Path) -> None:
             assert own["metric"]["file"] == 'a"\\\n'
             assert prometheus.value('glasshouse_took_seconds_bucket{le="0.5"}') == 1
             shown.take(request([_ended("g", "one")]))
-            wait_for(lambda: not prometheus.query('g{which="one"}'), "the end of a series")
+            until(lambda: not prometheus.query('g{which="one"}'), "the series has ended")
             assert len(prometheus.query("g")) == 2
         assert not prometheus.query('{__name__=~".+"}')
     assert not dropped
@@ -127,7 +128,7 @@ def test_quantiles_of_an_exponential_histogram_are_within_the_bound(tmp_path: Pa
         prometheus_server(tmp_path, "--web.enable-remote-write-receiver") as prometheus,
         _writing(shown, dropped, url=f"{prometheus.url}/api/v1/write"),
     ):
-        wait_for(lambda: prometheus.query("e_seconds_count"), "the histogram")
+        until(lambda: bool(prometheus.query("e_seconds_count")), "the histogram is there")
         for quantile in (0.01, 0.25, 0.5, 0.9, 0.99, 0.999):
             found = prometheus.value(f"histogram_quantile({quantile}, e_seconds_bucket)")
             true = values[min(int(quantile * len(values)), len(values) - 1)]
@@ -202,7 +203,7 @@ def test_a_server_in_trouble_is_asked_again() -> None:
     dropped: Counter[str] = Counter()
     with _server((503, {}), (429, {"Retry-After": "0.1"}), (204, {})) as server:
         with _writing(_shown(), dropped, url=server.url, interval_seconds=60):
-            wait_for(lambda: len(server.headers) == 3, "the third try")
+            until(lambda: len(server.headers) == 3, "it was tried three times")
         assert len(server.headers) == 4  # the last marks all as ended
     assert not dropped
 
@@ -211,7 +212,7 @@ def test_what_is_refused_is_counted_and_not_sent_again() -> None:
     """A 400 loses the samples of the push; the next push is made all the same."""
     dropped: Counter[str] = Counter()
     with _server((400, {}), (204, {})) as server, _writing(_shown(), dropped, url=server.url):
-        wait_for(lambda: len(server.headers) >= 2, "the next push")
+        until(lambda: len(server.headers) >= 2, "the next push is made")
     assert dropped == {"remote_write_refused": 2}
 
 
@@ -222,7 +223,7 @@ def test_a_server_that_is_gone_loses_samples_by_count() -> None:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/write"
         with _writing(_shown(), dropped, url=url):
-            wait_for(lambda: dropped["remote_write_unreachable"] >= 4, "two pushes that fail")
+            until(lambda: dropped["remote_write_unreachable"] >= 4, "two pushes have failed")
     assert set(dropped) == {"remote_write_unreachable"}
 
 
@@ -234,7 +235,7 @@ def test_a_redirect_is_not_followed() -> None:
         _server((307, {"Location": other.url})) as server,
         _writing(_shown(), dropped, url=server.url),
     ):
-        wait_for(lambda: dropped["remote_write_refused"], "the refusal")
+        until(lambda: bool(dropped["remote_write_refused"]), "it is refused")
         assert not other.headers
 
 
@@ -244,9 +245,9 @@ def test_headers_say_what_is_sent_and_by_whom(tmp_path: Path) -> None:
     token.write_text("first\n")
     settings: dict[str, Any] = {"headers": {"X-Scope-OrgID": "tenant"}, "bearer_token_file": token}
     with _server((204, {})) as server, _writing(_shown(), Counter(), url=server.url, **settings):
-        wait_for(lambda: server.headers, "a push")
+        until(lambda: bool(server.headers), "something is pushed")
         token.write_text("second\n")
-        wait_for(lambda: server.headers[-1]["authorization"] == "Bearer second", "the new token")
+        until(lambda: server.headers[-1]["authorization"] == "Bearer second", "the new token is used")
     first = server.headers[0]
     assert first["authorization"] == "Bearer first"
     assert first["x-scope-orgid"] == "tenant"
@@ -261,7 +262,7 @@ def test_a_name_and_password_are_sent(tmp_path: Path) -> None:
     for given in ({"password": "open sesame"}, {"password_file": tmp_path / "password"}):
         basic = {"username": "ali", **given}
         with _server((204, {})) as server, _writing(_shown(), Counter(), url=server.url, basic_auth=basic):
-            wait_for(partial(bool, server.headers), "a push")
+            until(partial(bool, server.headers), "something is pushed")
         assert server.headers[0]["authorization"] == "Basic YWxpOm9wZW4gc2VzYW1l"
 
 
