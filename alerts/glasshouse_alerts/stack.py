@@ -74,6 +74,8 @@ def _banner(settings: StackSettings, programs: Stack) -> str:
         where = folder / DEMO
         lines += ["", "  Break something in the shop:"]
         lines += [f"    glasshouse demo --data-dir {where} fault payment:exception --duration 15m"]
+    if programs.warnings:
+        lines += ["", *(f"  {warning}" for warning in programs.warnings)]
     return "\n".join([*lines, "", "Ctrl-C stops everything.", ""])
 
 

@@ -19,6 +19,7 @@ class StackFiles:
         self._speed = speed
         self.prometheus = folder / "prometheus"
         self.alertmanager = folder / "alertmanager"
+        self.templates = source / "alertmanager" / "templates"
         if not (source / "prometheus" / "prometheus.yml").is_file():
             raise ConfigurationError(
                 f"there is no prometheus/prometheus.yml in {source}; the stack runs from a checkout"
@@ -40,12 +41,6 @@ class StackFiles:
         secret.touch(mode=0o600)
         secret.write_text(token)
         return folder / "prometheus.yml"
-
-    def write_templates(self) -> None:
-        """Copy the texts of messages to where Alertmanager's configuration looks for them."""
-        self._empty(self.alertmanager, "templates")
-        for template in sorted((self._source / "alertmanager" / "templates").glob("*.tmpl")):
-            shutil.copyfile(template, self.alertmanager / "templates" / template.name)
 
     def hasten(self, rendered: Path) -> None:
         """Divide the durations of a file that was rendered for this place."""

@@ -29,6 +29,7 @@ COLLECTOR, ALERTMANAGER, PROMETHEUS, DEMO = "collector", "alertmanager", "promet
 _HOST = "127.0.0.1"
 _STARTING_SECONDS = 120.0
 _ENDING_SECONDS = 30.0
+_WEBHOOK_TOKEN = "GLASSHOUSE_ALERT_WEBHOOK_TOKEN"  # noqa: S105  (a variable's name)
 _RESEND = "1m"
 """How often Prometheus tells Alertmanager of what goes on firing; its own default."""
 
@@ -70,6 +71,8 @@ class Stack:
         self._children: dict[str, processes.Child] = {}
         self.endpoints: dict[str, str] = {}
         """The collector's addresses by receiver, and `api`."""
+        self.warnings: list[str] = []
+        """What is not wrong, but perhaps not meant, in what is said about receivers of alerts."""
 
     def __enter__(self) -> Self:
         try:
@@ -131,9 +134,7 @@ class Stack:
 
     def _start_alertmanager(self) -> None:
         self._refuse_taken(ALERTMANAGER)
-        folder = self._files.alertmanager
-        self._files.write_templates()
-        rendered = folder / "alertmanager.yml"
+        rendered = self._files.alertmanager / "alertmanager.yml"
         self._render(rendered)
         self._files.hasten(rendered)
         options = [
@@ -183,15 +184,18 @@ class Stack:
     def _render(self, target: Path) -> None:
         """Have `glasshouse alertmanager-config` write the configuration, the collector's webhook in it."""
         ours = {"GLASSHOUSE_ALERT_WEBHOOK_URL": f"{self.url(COLLECTOR)}/api/v1/alerts/webhook"}
-        if token := self._token():
-            ours["GLASSHOUSE_ALERT_WEBHOOK_TOKEN"] = token
+        if (token := self._token()) and f"{_WEBHOOK_TOKEN}_FILE" not in self._environ:
+            ours[_WEBHOOK_TOKEN] = token
         command = [*processes.program(), "alertmanager-config", "--output", str(target)]
+        command += ["--templates", str(self._files.templates)]
         command += ["--alertmanager-version", _version(self._programs[ALERTMANAGER])]
         done = subprocess.run(  # noqa: S603  (this program's own command)
             command, env=ours | self._environ, capture_output=True, text=True, check=False
         )
+        told = done.stderr.strip().splitlines()
         if done.returncode:
-            raise ConfigurationError(done.stderr.strip().removeprefix("error: "))
+            raise ConfigurationError("\n".join(line.removeprefix("error: ") for line in told))
+        self.warnings = told
 
     def _token(self) -> str:
         return auth_token(self._settings.config, self._environ)
