@@ -15,10 +15,12 @@ from report import Report
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STAGES = {
-    "journal_fsync": ("glasshouse_journal_fsync_seconds", "journal: fsync"),
-    "decode": ("glasshouse_decode_seconds", "decode to Arrow"),
-    "export": ("glasshouse_export_seconds", "deliver to the store"),
+    "journal_fsync": ("glasshouse_journal_fsync_seconds", "", "journal: fsync"),
+    "decode": ("glasshouse_decode_seconds", "", "decode to Arrow"),
+    "export": ("glasshouse_export_seconds", 'exporter="clickhouse"', "deliver to the store"),
+    "series": ("glasshouse_export_seconds", 'exporter="prometheus"', "make series of them"),
 }
+"""Histogram, label, and what it is called."""
 _LIBRARIES = (
     ("otlp_arrow", "native codec (check, decode)"),
     ("_native", "native codec (check, decode)"),
@@ -69,9 +71,11 @@ class Profile:
         self, report: Report, before: Mapping[str, float], after: Mapping[str, float], spans: int
     ) -> None:
         """Add the stages to a report, in microseconds a span or percent."""
-        for key, (histogram, label) in _STAGES.items():
-            seconds = _sum(after, f"{histogram}_sum") - _sum(before, f"{histogram}_sum")
-            count = _sum(after, f"{histogram}_count") - _sum(before, f"{histogram}_count")
+        for key, (histogram, of, label) in _STAGES.items():
+            seconds, count = (
+                _sum(after, f"{histogram}_{part}", of) - _sum(before, f"{histogram}_{part}", of)
+                for part in ("sum", "count")
+            )
             report.add(key, f"{label} (by the clock)", "µs/span", seconds / spans * 1e6)
             report.notes.append(f"{label}: {count:,.0f} times, {seconds / max(1, count) * 1e3:.1f} ms each")
         for label, share in _largest(self._shares):
@@ -92,8 +96,8 @@ def _largest(amounts: Mapping[str, float]) -> list[tuple[str, float]]:
     return sorted(amounts.items(), key=lambda item: -item[1])[:10]
 
 
-def _sum(samples: Mapping[str, float], name: str) -> float:
-    return sum(value for sample, value in samples.items() if sample.partition("{")[0] == name)
+def _sum(samples: Mapping[str, float], name: str, label: str) -> float:
+    return sum(value for each, value in samples.items() if each.partition("{")[0] == name and label in each)
 
 
 def _thread_seconds(pid: int) -> dict[int, tuple[str, float]]:
