@@ -230,3 +230,35 @@ def test_a_run_of_several_kinds_gives_a_batch_a_signal(house: House) -> None:
             await _until(lambda: {batch.signal for batch in there.kept} == {Signal.LOGS, Signal.TRACES})
 
     asyncio.run(scenario())
+
+
+def test_an_exporter_is_up_while_its_last_delivery_succeeded(house: House) -> None:
+    """Down before it is started, after a failure, and when its pipeline has ended for good."""
+    seen: list[float | None] = []
+
+    def up() -> float | None:
+        return house.metrics.registry.get_sample_value("glasshouse_exporter_up", {"exporter": "there"})
+
+    class Observed(Destination):
+        async def start(self) -> None:
+            seen.append(up())
+
+        async def export(self, batch: Batch) -> None:
+            seen.append(up())
+            await super().export(batch)
+
+    class Broken(Destination):
+        async def start(self) -> None:
+            raise RuntimeError("a defect")
+
+    async def scenario() -> None:
+        there = Observed(Retryable("closed"))
+        async with house.pipeline(there) as journal:
+            await journal.append(_logs("a"))
+            await _until(lambda: bool(there.kept))
+            await _until(lambda: up() == 1)
+        async with house.pipeline(Broken()):
+            await _until(lambda: up() == 0)
+
+    asyncio.run(scenario())
+    assert seen == [0, 1, 0]

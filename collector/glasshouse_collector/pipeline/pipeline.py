@@ -53,6 +53,7 @@ class Pipeline:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             self._settings.status.set(self._settings.name, ready=False, detail=str(task.exception()))
+            self._settings.metrics.exporter_up.labels(self._settings.name).set(0)
             log.error("%s: the pipeline ended: %s", self._settings.name, task.exception())
 
     async def _run(self) -> None:
