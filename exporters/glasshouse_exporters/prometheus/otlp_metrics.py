@@ -38,7 +38,6 @@ NO_TEMPORALITY = "no_temporality"
 MALFORMED = "malformed"
 
 _DELTA, _CUMULATIVE = 1, 2
-_SERIES_REMEMBERED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class OtlpMetrics:
 
     def __init__(self, table: SeriesTable, settings: OtlpMetricsSettings, drop: Drop) -> None:
         self._scale, self._drop = settings.exponential_scale, drop
-        self._series = SeriesOfPoints(settings.labels, _SERIES_REMEMBERED)
+        self._series = SeriesOfPoints(settings.labels, table.max_lines)
         self._writer = PointWriter(table, settings.expire_seconds, drop)
         self._takers: dict[Signal, Callable[[pa.RecordBatch, Points], None]] = {
             Signal.METRICS_GAUGE: self._take_gauges,

@@ -5,9 +5,10 @@ both, the cumulative points of a batch are put first and the deltas added to the
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from glasshouse_exporters.prometheus.columns import Codes
 from glasshouse_exporters.prometheus.otlp_metrics_exemplars import PointExemplars
@@ -56,8 +57,14 @@ class PointWriter:
             for family, members in self._families(points, series, of_row):
                 block = family.block(layout)
                 labels = [points.series[series[i]].labels for i in members]
-                found = block.rows(labels, self._table.now())
-                self._set(block, found, values[members], times[members])
+                late = _late(family, block, labels, times[members])
+                if late.any():
+                    self._drop(OUT_OF_ORDER, int(np.count_nonzero(late)))
+                # Not heard of by late points: a series whose sender set its clock back ends, and begins anew.
+                found = np.full(len(members), -1, dtype=np.int64)
+                current = np.flatnonzero(~late)
+                found[current] = block.rows([labels[i] for i in current], self._table.now())
+                _set(block, found, values[members], times[members])
                 if exemplars is not None:
                     exemplars.put(block, rows, _places(found, members, of_row))
 
@@ -89,18 +96,6 @@ class PointWriter:
                 if exemplars is not None:
                     exemplars.put(block, rows, _places(found, members, of_row))
 
-    def _set(self, block: Block, found: Rows, values: Numbers, times: Rows) -> None:
-        """Set rows of a block to values that are not older than what they hold."""
-        kept = found >= 0
-        late = kept & (times < block.latest[found])
-        if late.any():
-            self._drop(OUT_OF_ORDER, int(np.count_nonzero(late)))
-        # Oldest first: should two of the batch have the same labels, the newest stays.
-        order = np.argsort(times, kind="stable")
-        order = order[(kept & ~late)[order]]
-        block.values[found[order]] = values[order]
-        block.latest[found[order]] = times[order]
-
     def _families(self, points: Points, series: Codes, of_row: Codes) -> Iterator[tuple[Family, Codes]]:
         """Return the families of some series, and which of these series are in each; `of_row` as theirs."""
         members: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -126,3 +121,24 @@ def _places(found: Rows, members: Codes, of_row: Codes) -> Rows:
     places = np.full(int(of_row.max()) + 1, -1, dtype=np.int64)
     places[members] = found
     return places[of_row]
+
+
+def _late(family: Family, block: Block, labels: Sequence[bytes], times: Rows) -> npt.NDArray[np.bool_]:
+    """Return which points are older than what their series holds."""
+    held = np.array([block.index.get(each, -1) for each in labels], dtype=np.int64)
+    late = held >= 0
+    late[late] = times[late] < block.latest[held[late]]
+    if len(family.blocks) > 1:
+        for i in np.flatnonzero(held < 0).tolist():
+            place = family.find(labels[i])
+            late[i] = place is not None and times[i] < place[0].latest[place[1]]
+    return late
+
+
+def _set(block: Block, found: Rows, values: Numbers, times: Rows) -> None:
+    """Set rows of a block; -1 is none."""
+    # Oldest first: should two of the batch have the same labels, the newest stays.
+    order = np.argsort(times, kind="stable")
+    order = order[found[order] >= 0]
+    block.values[found[order]] = values[order]
+    block.latest[found[order]] = times[order]

@@ -6,6 +6,7 @@ So a series that was seen before costs one look into a dictionary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ _NO_RECORDED_VALUE = 1
 _SEED = np.random.default_rng().integers(2**63, size=2, dtype=np.uint64)
 """So that nobody can foretell which series get the same number; two of n do with about n² / 2⁶⁵."""
 _NAMES = ("Project", "ScopeName", "ScopeVersion", "MetricName", "MetricUnit")
+_TEXTS = (*_NAMES, "MetricDescription")
 _MAPS = ("ResourceAttributes", "ScopeAttributes", "Attributes")
 
 
@@ -101,12 +103,13 @@ class SeriesOfPoints:
         if new:
             if len(self._known) + len(new) > self._most:
                 self._known.clear()
-            kinds = kinds_of(signal, records)
-            columns = {name: column(records, name) for name in (*_NAMES, *_MAPS, "MetricDescription")}
-            for i in new:
-                row = int(a_row[i])
-                values = {name: values[row].as_py() for name, values in columns.items()}
-                found[i] = self._known[int(numbers[i])] = self._made(values, kinds[row])
+            rows = records.take(pa.array(a_row[new]))
+            columns = [_texts(column(rows, name)) for name in _TEXTS]
+            columns += [_maps(column(rows, name)) for name in _MAPS]
+            kinds = kinds_of(signal, rows)
+            for i, kind, values in zip(new, kinds, zip(*columns, strict=True), strict=True):
+                named = dict(zip((*_TEXTS, *_MAPS), values, strict=True))
+                found[i] = self._known[int(numbers[i])] = self._made(named, kind)
         return [series for series in found if series is not None]
 
     def _made(self, values: dict[str, Any], kind: Kind) -> MetricSeries:
@@ -151,6 +154,17 @@ def newest_rows(of_row: Codes, times: Rows) -> Rows:
     order = np.lexsort((times, of_row))
     last = np.flatnonzero(np.diff(of_row[order], append=-1))
     return order[last]
+
+
+def _texts(texts: Any) -> list[Any]:
+    return list(texts.cast(pa.string()).to_pylist())
+
+
+def _maps(maps: Any) -> list[Any]:
+    """Return each map as its entries."""
+    offsets = np.asarray(maps.offsets).tolist()
+    entries = list(zip(_texts(maps.keys), _texts(maps.items), strict=True))
+    return [entries[start:end] for start, end in pairwise(offsets)]
 
 
 def _row_numbers(signal: Signal, records: pa.RecordBatch) -> Hashes:

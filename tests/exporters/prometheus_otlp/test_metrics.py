@@ -96,6 +96,27 @@ def test_the_newest_point_of_a_gauge_is_shown_whatever_the_order() -> None:
     assert shown.value("g") == 4
 
 
+def test_a_sender_that_sets_its_clock_back_is_shown_again_after_a_while() -> None:
+    """Points from before what is held do not keep it alive: it ends, and the series begins anew."""
+    shown = ShownMetrics()
+    shown.take(request([_gauge(_number(1, 10_000))]))
+    for minute in range(6):
+        shown.clock += 60
+        shown.take(request([_gauge(_number(2, 100 + minute))]))
+        shown.table.expire()
+    assert shown.value("g") == 2
+    assert shown.dropped == {"out_of_order": 5}
+
+
+def test_a_late_point_with_other_bounds_changes_nothing() -> None:
+    """The newer bounds stay."""
+    shown = ShownMetrics()
+    shown.take(request([_histogram((5, [1, 2], 3.0), bounds=(1.0,), temporality=_CUMULATIVE)]))
+    shown.take(request([_histogram((4, [1, 2, 3], 3.0), bounds=(1.0, 2.0), temporality=_CUMULATIVE)]))
+    assert shown.buckets("h_seconds") == {1.0: 1, math.inf: 3}
+    assert shown.dropped == {"out_of_order": 1}
+
+
 def test_numbers_that_are_none_are_shown_as_such() -> None:
     """NaN and infinities are values too."""
     shown = ShownMetrics()
