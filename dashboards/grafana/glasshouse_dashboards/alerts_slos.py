@@ -65,8 +65,8 @@ _CHOSEN = """$__timeFilter(StartsAt) AND match(Project, concat('^(', '${project:
 def alerts_slos() -> Dashboard:
     """Return the dashboard."""
     return _FRAME.around(
-        Section("Now", _now()),
-        Section("Objectives", _objectives()),
+        Section("Now", (*_now(), _when())),
+        Section("Objectives", (*_objectives(), *_burning())),
         Section("History", _history()),
     )
 
@@ -126,24 +126,23 @@ def _now() -> tuple[AnyPanel, ...]:
                 "Number": Column(hidden=True),
             },
         ),
-        states(
-            "When which fired",
-            "A bar for each alert while it fired.",
-            _FIRING,
-            over_time(
-                f'max by (alertname, service_name) (ALERTS{{alertstate="firing",{_OF}}})',
-                "{{alertname}} {{service_name}}",
-            ),
+    )
+
+
+def _when() -> AnyPanel:
+    return states(
+        "When which fired",
+        "A bar for each alert while it fired.",
+        _FIRING,
+        over_time(
+            f'max by (alertname, service_name) (ALERTS{{alertstate="firing",{_OF}}})',
+            "{{alertname}} {{service_name}}",
         ),
     )
 
 
 def _objectives() -> tuple[AnyPanel, ...]:
     by = "slo, service_name"
-    bad = [
-        over_time(f"max by (slo) (slo:sli_error:ratio_rate{window}{{{_SLO}}})", f"{{{{slo}}}} {window}")
-        for window in _WINDOWS
-    ]
     return (
         listing(
             "Objectives",
@@ -166,6 +165,15 @@ def _objectives() -> tuple[AnyPanel, ...]:
                 "Service": Column(link=to_service()),
             },
         ),
+    )
+
+
+def _burning() -> tuple[AnyPanel, ...]:
+    bad = [
+        over_time(f"max by (slo) (slo:sli_error:ratio_rate{window}{{{_SLO}}})", f"{{{{slo}}}} {window}")
+        for window in _WINDOWS
+    ]
+    return (
         graph(
             "Error budget left",
             "Of the objective's window, by objective.",

@@ -45,8 +45,8 @@ def collector() -> Dashboard:
     """Return the dashboard."""
     return _FRAME.around(
         Section("At a glance", _at_a_glance()),
-        Section("Let in", _let_in()),
-        Section("Journal", _journal()),
+        Section("Let in", (*_let_in(), *_refused())),
+        Section("Journal", (*_journal(), *_written())),
         Section("Decoded", _decoded()),
         Section("Delivered", _delivered()),
         Section("Metrics for Prometheus", _series()),
@@ -109,7 +109,6 @@ def _at_a_glance() -> tuple[AnyPanel, ...]:
 
 
 def _let_in() -> tuple[AnyPanel, ...]:
-    ago = f"time() - max by (project) (glasshouse_last_received_timestamp_seconds{{{_OF}}})"
     return (
         graph(
             "Records received",
@@ -135,6 +134,12 @@ def _let_in() -> tuple[AnyPanel, ...]:
             over_time(_rate("glasshouse_received_bytes_total", "project"), "{{project}}"),
             wide=8,
         ),
+    )
+
+
+def _refused() -> tuple[AnyPanel, ...]:
+    ago = f"time() - max by (project) (glasshouse_last_received_timestamp_seconds{{{_OF}}})"
+    return (
         graph(
             "Refused requests",
             "Requests a second that got no OK, by reason.",
@@ -193,6 +198,11 @@ def _journal() -> tuple[AnyPanel, ...]:
             over_time(_quantile(0.99, "glasshouse_journal_fsync_seconds"), "p99"),
             wide=6,
         ),
+    )
+
+
+def _written() -> tuple[AnyPanel, ...]:
+    return (
         graph(
             "Written",
             "Records a second that are on disk, by kind.",

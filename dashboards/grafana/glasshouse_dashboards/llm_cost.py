@@ -44,6 +44,8 @@ _CALLS = """WITH extractKeyValuePairs(${prices:sqlstring}, '=', ', ') AS prices,
   SELECT Timestamp, TraceId, ServiceName AS Service, Duration / 1e9 AS Seconds,
     StatusCode = 'Error' AS Failed, SpanAttributes['gen_ai.request.model'] AS Model,
     SpanAttributes['feature'] AS OwnFeature,
+    coalesce(nullIf(SpanAttributes['gen_ai.conversation.id'], ''), nullIf(SpanAttributes['session.id'], ''),
+      TraceId) AS Conversation,
     toUInt64OrZero(SpanAttributes['gen_ai.usage.input_tokens']) AS InputTokens,
     toUInt64OrZero(SpanAttributes['gen_ai.usage.output_tokens']) AS OutputTokens,
     mapContains(SpanAttributes, 'gen_ai.usage.cost') OR mapContains(prices, Model) AS Priced,
@@ -71,6 +73,7 @@ _FEATURE = "multiIf(OwnFeature != '', OwnFeature, Entry != '', Entry, 'unknown')
 
 _TOTALS = "@calls SELECT sum(Dollars) AS cost FROM calls"
 _A_CALL = "@calls SELECT sum(Dollars) / count() AS cost FROM calls WHERE Priced"
+_A_CONVERSATION = "@calls SELECT sum(Dollars) / uniqExact(Conversation) AS cost FROM calls WHERE Priced"
 _COUNT = "@calls SELECT count() AS calls FROM calls"
 _UNPRICED_TOKENS = "@calls SELECT sum(InputTokens + OutputTokens) AS tokens FROM calls WHERE NOT Priced"
 
@@ -165,14 +168,24 @@ _COLUMNS = {
 
 def _in_all() -> tuple[AnyPanel, ...]:
     return (
-        number("Cost", "Of all calls in the time shown.", _DOLLARS, Sql(_filled(_TOTALS))),
-        number("Cost a call", "Mean of the calls whose price is known.", _DOLLARS, Sql(_filled(_A_CALL))),
-        number("Calls", "Calls of models.", COUNT, Sql(_filled(_COUNT))),
+        number("Cost", "Of all calls in the time shown.", _DOLLARS, Sql(_filled(_TOTALS)), wide=5),
+        number(
+            "Cost a call", "Mean of the calls whose price is known.", _DOLLARS, Sql(_filled(_A_CALL)), wide=5
+        ),
+        number(
+            "Cost a conversation",
+            "A conversation is what has one gen_ai.conversation.id, else one session.id, else one trace.",
+            _DOLLARS,
+            Sql(_filled(_A_CONVERSATION)),
+            wide=5,
+        ),
+        number("Calls", "Calls of models.", COUNT, Sql(_filled(_COUNT)), wide=4),
         number(
             "Tokens without a price",
             "Of models that 'Prices' does not name; no part of the cost.",
             _UNPRICED,
             Sql(_filled(_UNPRICED_TOKENS)),
+            wide=5,
         ),
         graph(
             "Cost by day and model",

@@ -11,7 +11,7 @@ CLICKHOUSE = DataSourceRef(type_val="grafana-clickhouse-datasource", uid="${clic
 
 Query = Builder[Dataquery]
 
-_PLUGIN_VERSION = "4.8.0"
+_PLUGIN_VERSION = "4.20.0"
 # The numbers that the ClickHouse plugin gives its formats.
 _FORMATS = {"timeseries": 0, "table": 1, "logs": 2, "traces": 3}
 

@@ -85,6 +85,7 @@ def service() -> Dashboard:
         Section("Requests, errors, durations", _red()),
         Section("Who calls it, and what it calls", _neighbours()),
         Section("Process", _process()),
+        Section("HTTP", _http()),
         Section("Database", _database()),
         Section("Cache and jobs", _cache_and_jobs()),
         Section("Errors and logs", _errors_and_logs()),
@@ -233,6 +234,11 @@ def _process() -> tuple[AnyPanel, ...]:
             over_time(f"process_unix_file_descriptor_count{{{_OF}}}", "files " + instance),
             wide=6,
         ),
+    )
+
+
+def _http() -> tuple[AnyPanel, ...]:
+    return (
         graph(
             "Requests in progress",
             "Requests that are being served now.",

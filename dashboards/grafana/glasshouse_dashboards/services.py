@@ -62,7 +62,7 @@ def services() -> Dashboard:
         Section("All together", _all_together()),
         Section("By service", _by_service()),
         Section("By operation", _by_operation()),
-        Section("Who calls whom", _edges()),
+        Section("Who calls whom", (*_edges(), *_unpaired())),
     )
 
 
@@ -222,7 +222,6 @@ def _edges() -> tuple[AnyPanel, ...]:
         "p95 at the server": Column(LATENCY),
         "Server": Column(link=to_service()),
     }
-    lost = 'sum by (project) (increase(traces_service_graph_{}_total{{project=~"$project"}}[$__range]))'
     return (
         listing(
             "Edges",
@@ -239,6 +238,12 @@ def _edges() -> tuple[AnyPanel, ...]:
             over_time(asked, "{{client}} → {{server}}"),
             wide=16,
         ),
+    )
+
+
+def _unpaired() -> tuple[AnyPanel, ...]:
+    lost = 'sum by (project) (increase(traces_service_graph_{}_total{{project=~"$project"}}[$__range]))'
+    return (
         number(
             "Spans without their other side",
             "Whose caller or callee did not come in time.",
