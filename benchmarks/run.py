@@ -26,6 +26,7 @@ SUBJECTS = {
     "memory": "resident memory at 50,000 spans a second",
     "queries": "a trace by id and a word in 10 M records",
     "disk": "bytes on disk on the Train Ticket recordings",
+    "prometheus": "the Prometheus exporter: CPU a span, /metrics at 100,000 series, memory a series",
     "sdk": "a log call, a span, a request with the SDK, beside OpenTelemetry's and beside none; importing it",
 }
 
