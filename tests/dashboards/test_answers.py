@@ -160,8 +160,15 @@ def _sql(demo: ObservedDemo) -> list[Asked]:
             values["service"] = "payment"
         times = (now - 3600, now + 600)
         asked.append(Asked(question.where, (filled_sql(question.text, values, *times),), ask))
-        # Each filter is valid on its own as well, and text is text.
-        filtered = {**values, **_FAULTY, "project": "default", "model": "shop-small", "search": "it's 100 %"}
+        # With every filter set it is valid as well, and text is text.
+        filtered = {
+            **values,
+            **_FAULTY,
+            "project": "default",
+            "model": "shop-small",
+            "search": "it's 100 %",
+            "trace_id": "",
+        }
         ask(filled_sql(question.text, filtered, *times))
     return asked
 

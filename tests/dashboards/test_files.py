@@ -191,3 +191,14 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for each in value for text in _texts(each)]
     return []
+
+
+def test_queries_are_of_the_plugin_that_is_installed() -> None:
+    """The version that the queries say they were written with is the one in docker-compose.yml."""
+    compose = yaml.safe_load((FOLDER.parents[2] / "docker-compose.yml").read_text())
+    installed = compose["services"]["grafana"]["environment"]["GF_PLUGINS_PREINSTALL_SYNC"]
+    targets = [
+        target for board in dashboards().values() for panel in panels(board) for target in panel["targets"]
+    ]
+    written = {target["pluginVersion"] for target in targets if "rawSql" in target}
+    assert {f"grafana-clickhouse-datasource@{version}" for version in written} == {installed}
