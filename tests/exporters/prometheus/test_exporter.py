@@ -4,9 +4,11 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pydantic import BaseModel
 
 from glasshouse_collector.core.batch import Batch
 from glasshouse_collector.core.components import Services
@@ -225,3 +227,17 @@ def test_logs_make_no_series(shown: Shown) -> None:
     logs = Batch("logs", pa.record_batch({"Body": ["x"]}), batch.origin)  # type: ignore[arg-type]
     shown.take(logs)
     assert shown.page() == ""
+
+
+def _settings(model: type[BaseModel], before: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{before}{name}"
+        if name == "service_graph":
+            yield from _settings(type(field.default), f"{name}.")
+
+
+@pytest.mark.parametrize("setting", list(_settings(PrometheusConfig)))
+def test_every_setting_is_documented(setting: str) -> None:
+    """In the table of docs/prometheus.md."""
+    documented = (Path(__file__).parents[3] / "docs" / "prometheus.md").read_text()
+    assert f"| `{setting}` |" in documented
