@@ -75,7 +75,7 @@ _FRAME = Frame(
     uid=ALERTS,
     title="Alerts and SLOs",
     description="What fires, what has fired, how much error budget is left, and how fast it burns.",
-    span="now-24h",
+    since="now-24h",
     variables=(
         prometheus_source(),
         clickhouse_source(),

@@ -31,9 +31,7 @@ COLLECTOR = "glasshouse-collector"
 
 _KEPT = "${project:queryparam}&${__url_time_range}"
 
-Variable = (
-    builders.QueryVariable | builders.DatasourceVariable | builders.TextBoxVariable | builders.CustomVariable
-)
+Variable = builders.QueryVariable | builders.DatasourceVariable | builders.TextBoxVariable
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,14 @@ class Frame:
     title: str
     description: str
     variables: tuple[Variable, ...]
-    span: str = "now-1h"
+    since: str = "now-1h"
     refresh: str = "30s"
     annotations: tuple[builders.AnnotationQuery, ...] = ()
 
     def around(self, *sections: Section) -> Dashboard:
         """Return the dashboard with the sections, one under the other."""
         board = builders.Dashboard(self.title).uid(self.uid).description(self.description)
-        board = board.tags([TAG]).editable().timezone("browser").time(self.span, "now").refresh(self.refresh)
+        board = board.tags([TAG]).editable().timezone("browser").time(self.since, "now").refresh(self.refresh)
         board = board.tooltip(DashboardCursorSync.CROSSHAIR).link(_others())
         for variable in self.variables:
             board = board.with_variable(variable)

@@ -130,7 +130,7 @@ _FRAME = Frame(
     uid=LLM_COST,
     title="LLM cost",
     description="What language models cost, by model, feature and day.",
-    span="now-7d",
+    since="now-7d",
     refresh="5m",
     variables=(
         prometheus_source(),

@@ -33,7 +33,7 @@ from glasshouse_dashboards.panels import (
     rows,
 )
 from glasshouse_dashboards.queries import Sql, now, over_time
-from glasshouse_dashboards.services import CALLS, ENTRIES, duration, errors, requests
+from glasshouse_dashboards.span_metrics import CALLS, EDGES, ENTRIES, duration, errors, requests
 
 _OF = 'project=~"$project",deployment_environment_name=~"$environment",service_name="$service"'
 _CHOSEN = f'{_OF},span_name=~"$operation",{ENTRIES}'
@@ -191,12 +191,11 @@ _EDGE_COLUMNS = {
 
 def _edge_numbers(selector: str, other: str, side: str) -> dict[str, str]:
     by = f"{other}, connection_type"
-    edge = "traces_service_graph_request"
-    asked = rate(f"{edge}_total", selector, by)
+    asked = rate(f"{EDGES}_total", selector, by)
     return {
         "Requests/s": asked,
-        "Errors": part_of(rate(f"{edge}_failed_total", selector, by), asked),
-        "p95": f"1000 * {quantile(0.95, f'{edge}_{side}_seconds', selector, by)}",
+        "Errors": part_of(rate(f"{EDGES}_failed_total", selector, by), asked),
+        "p95": f"1000 * {quantile(0.95, f'{EDGES}_{side}_seconds', selector, by)}",
     }
 
 

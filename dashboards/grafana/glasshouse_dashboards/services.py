@@ -25,35 +25,14 @@ from glasshouse_dashboards.panels import (
     number,
 )
 from glasshouse_dashboards.queries import now, over_time
+from glasshouse_dashboards.span_metrics import CALLS, EDGES, ENTRIES, FAILED, duration, errors, requests
 
-CALLS = "traces_span_metrics_calls_total"
-DURATIONS = "traces_span_metrics_duration_milliseconds"
-_EDGES = "traces_service_graph_request"
-
-# What others ask of a service: requests and messages. Calls that it makes itself are its edges.
-ENTRIES = 'span_kind=~"SPAN_KIND_SERVER|SPAN_KIND_CONSUMER"'
 _CHOSEN = (
     'project=~"$project",deployment_environment_name=~"$environment",service_name=~"$service",'
     f'span_name=~"$operation",{ENTRIES}'
 )
-FAILED = 'status_code="STATUS_CODE_ERROR"'
 _FAILED = f"{_CHOSEN},{FAILED}"
 _EDGE = 'project=~"$project",server=~"$service"'
-
-
-def requests(selector: str, by: str = "") -> str:
-    """Return the spans a second, by labels."""
-    return rate(CALLS, selector, by)
-
-
-def errors(selector: str, by: str = "") -> str:
-    """Return the share of spans whose status is error, by labels."""
-    return part_of(requests(f"{selector},{FAILED}", by), requests(selector, by))
-
-
-def duration(share: float, selector: str, by: str = "") -> str:
-    """Return a quantile of the spans' durations in milliseconds, by labels."""
-    return quantile(share, DURATIONS, selector, by)
 
 
 def services() -> Dashboard:
@@ -202,10 +181,10 @@ def _numbers(by: str) -> dict[str, str]:
 
 def _edges() -> tuple[AnyPanel, ...]:
     by = "project, client, server, connection_type"
-    asked = rate(f"{_EDGES}_total", _EDGE, by)
-    failed = rate(f"{_EDGES}_failed_total", _EDGE, by)
+    asked = rate(f"{EDGES}_total", _EDGE, by)
+    failed = rate(f"{EDGES}_failed_total", _EDGE, by)
     durations = {
-        side: f"1000 * {quantile(0.95, f'{_EDGES}_{side}_seconds', _EDGE, by)}"
+        side: f"1000 * {quantile(0.95, f'{EDGES}_{side}_seconds', _EDGE, by)}"
         for side in ("client", "server")
     }
     headings = {"project": "Project", "client": "Client", "server": "Server", "connection_type": "Kind"}
