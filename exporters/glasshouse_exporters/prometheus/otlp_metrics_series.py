@@ -22,7 +22,7 @@ from glasshouse_exporters.prometheus.series import Kind, Rows
 NO_NAME = "no_name"
 RESERVED_NAME = "reserved_name"
 
-_RESERVED = ("glasshouse_", "traces_span_metrics_", "traces_service_graph_")
+_RESERVED = ("traces_span_metrics_", "traces_service_graph_")
 _RESERVED_NAMES = frozenset({"target_info", "otel_scope_info"})
 _IDENTITY = ("project", "job", "instance")
 _SCOPE = ("otel_scope_name", "otel_scope_version")

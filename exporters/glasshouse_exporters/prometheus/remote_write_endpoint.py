@@ -3,6 +3,7 @@
 import math
 from base64 import b64encode
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cramjam
 import urllib3
@@ -34,6 +35,7 @@ class Endpoint:
 
     def __init__(self, config: RemoteWriteConfig) -> None:
         self._config = config
+        self._named = urlsplit(config.url)._replace(query="").geturl()  # a query may hold a token
         self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(total=config.timeout_seconds),
             retries=False,
@@ -59,11 +61,11 @@ class Endpoint:
         except ConfigurationError as unreadable:
             raise Unreachable(str(unreadable)) from None
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"{self._config.url}: {error}") from None
+            raise Unreachable(f"{self._named}: {error}") from None
         if _OK <= answer.status < _MULTIPLE_CHOICES:
             return
         said = answer.data.decode(errors="replace").strip().replace("\n", " ")[:_LONGEST_REASON]
-        reason = f"{self._config.url} answered {answer.status} {said}".strip()
+        reason = f"{self._named} answered {answer.status} {said}".strip()
         if answer.status == _TOO_MANY_REQUESTS or answer.status >= _SERVER_ERROR:
             raise Unreachable(reason, _seconds(answer.headers.get("Retry-After", "")))
         raise Refused(reason)
