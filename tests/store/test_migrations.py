@@ -94,6 +94,20 @@ def test_old_records_are_dropped(settings: StoreSettings, opened: Open, rows: Ro
     assert store.query_arrow("SELECT count() AS n FROM otel_logs").to_pylist() == [{"n": 0}]
 
 
+def test_alerts_are_kept_as_long_as_they_shall(settings: StoreSettings, opened: Open) -> None:
+    """For ever until a retention is set, which signals do not take part in."""
+    store = opened(settings)
+    store.migrate()
+    assert "TTL" not in definition(store, "glasshouse_alerts")
+    store.close()
+    year = opened(StoreSettings(settings.dsn, retention={"alerts": timedelta(days=365)}))
+    assert year.migrate() == [
+        "glasshouse_alerts: MODIFY TTL toDateTime(StartsAt) + toIntervalSecond(31536000)"
+    ]
+    assert year.migrate() == []
+    assert "ReplacingMergeTree" in definition(year, "glasshouse_alerts")
+
+
 def test_a_trace_is_found_by_its_lookup_table(store: Store, rows: Rows) -> None:
     """Each insert tells when its traces began and ended."""
     store.insert(Signal.TRACES, rows(Signal.TRACES), token="t")
