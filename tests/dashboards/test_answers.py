@@ -82,7 +82,12 @@ def _promql(demo: ObservedDemo) -> list[Asked]:
     def ask(expression: str) -> int:
         return len(demo.series(expression))
 
-    return [_with_services(question, ask) for question in dashboard_files.promql()]
+    asked = [_with_services(question, ask) for question in dashboard_files.promql()]
+    # Marks of alerts are quiet where all is well: they have to be understood, and look at what is there.
+    for marks in (_with_services(question, ask) for question in dashboard_files.annotations()):
+        ask(marks.ways[0])
+        asked.append(Asked(marks.where, tuple(metric_names(marks.ways[0])), ask))
+    return asked
 
 
 def _with_services(question: Question, ask: Callable[[str], int]) -> Asked:
@@ -207,7 +212,7 @@ def _an_exemplar_leads_to_its_trace(demo: ObservedDemo) -> None:
 
 def _names_that_differ(demo: ObservedDemo) -> list[str]:
     """Compare the names that dashboards and rules read with those that Prometheus has, both ways."""
-    asked = [question.text for question in dashboard_files.promql()]
+    asked = [each.text for each in [*dashboard_files.promql(), *dashboard_files.annotations()]]
     asked += [_selector_and_label(question.text)[0] for question in dashboard_files.label_values()]
     read = {name for text in asked for name in metric_names(text)}
     read |= {name for rule in demo.rules for name in metric_names(rule["expr"])}

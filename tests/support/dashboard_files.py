@@ -36,14 +36,17 @@ def panels(dashboard: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def promql() -> list[Question]:
-    """Return every PromQL expression of panels and annotations."""
-    found = [question for question in _targets() if question.kind == PROMETHEUS]
-    for name, board in dashboards().items():
-        found += [
-            Question(f"{name}: annotation {each['name']}", each["expr"], name, PROMETHEUS)
-            for each in board["annotations"].get("list", [])
-        ]
-    return found
+    """Return every PromQL expression of panels."""
+    return [question for question in _targets() if question.kind == PROMETHEUS]
+
+
+def annotations() -> list[Question]:
+    """Return every PromQL expression of annotations."""
+    return [
+        Question(f"{name}: annotation {each['name']}", each["expr"], name, PROMETHEUS)
+        for name, board in dashboards().items()
+        for each in board["annotations"].get("list", [])
+    ]
 
 
 def sql() -> list[Question]:

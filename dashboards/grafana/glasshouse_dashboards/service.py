@@ -89,6 +89,7 @@ def service() -> Dashboard:
         Section("Database", _database()),
         Section("Cache and jobs", _cache_and_jobs()),
         Section("Errors and logs", _errors_and_logs()),
+        Section("Its telemetry", _telemetry()),
     )
 
 
@@ -353,6 +354,33 @@ def _errors_and_logs() -> tuple[AnyPanel, ...]:
             high=8,
         ),
         records("Newest log records", "The newest 200.", Sql(_NEWEST, "logs")),
+    )
+
+
+def _telemetry() -> tuple[AnyPanel, ...]:
+    sent = "glasshouse_delivery"
+    return (
+        graph(
+            "Batches",
+            "Batches of telemetry a second that the SDK is rid of, by what became of them.",
+            RATE,
+            over_time(rate(f"{sent}_batches_total", _OF, "outcome"), "{{outcome}}"),
+            wide=8,
+        ),
+        graph(
+            "Waiting for the collector",
+            "Bytes of telemetry that the SDK keeps until the collector takes them, in memory and on disk.",
+            BYTES,
+            over_time(f"sum by (where) ({sent}_waiting_bytes{{{_OF}}})", "{{where}}"),
+            wide=8,
+        ),
+        graph(
+            "Rejected records",
+            "Records a second that the collector left out of requests it accepted.",
+            RATE,
+            over_time(rate(f"{sent}_rejected_total", _OF), "rejected"),
+            wide=8,
+        ),
     )
 
 
