@@ -129,7 +129,11 @@ class Stack:
                 self._collector_ports += [option, str(free_port())]
         options = ["--config", str(config)] if config else []
         command = [*processes.program(), "serve", "--data-dir", str(folder), *options, *self._collector_ports]
-        self._launch(COLLECTOR, command, told.exists)
+        try:
+            self._launch(COLLECTOR, command, told.exists)
+        except ChildProcessError as ended:
+            hint = "\n--any-port takes free ports." if " is taken on " in str(ended) else ""
+            raise ChildProcessError(f"{ended}{hint}") from None
         self.endpoints = json.loads(told.read_text())
 
     def _start_alertmanager(self) -> None:
@@ -168,11 +172,13 @@ class Stack:
         endpoint = f"http://{self.endpoints['http']}"
         command = [*processes.program(), "demo", "--data-dir", str(folder), "--endpoint", endpoint]
         log = self._logs / f"{DEMO}.log"
-        log.unlink(missing_ok=True)
         self._launch(DEMO, command, lambda: "Ctrl-C stops everything" in log.read_text(errors="replace"))
 
     def _launch(self, name: str, command: Sequence[str], ready: Callable[[], bool]) -> None:
-        child = processes.start(name, command, self._environ, self._logs / f"{name}.log")
+        log = self._logs / f"{name}.log"
+        if log.exists():
+            log.replace(self._logs / f"{name}.before.log")
+        child = processes.start(name, command, self._environ, log)
         self._children[name] = child
 
         def is_ready() -> bool:

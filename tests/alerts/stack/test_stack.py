@@ -153,3 +153,23 @@ def test_a_program_that_is_not_installed_is_named(tmp_path: Path) -> None:
         in refused.says()
     )
     assert not (tmp_path / "stack" / "logs" / "collector.log").exists()
+
+
+def test_what_the_collector_refuses_is_shown(tmp_path: Path) -> None:
+    """Its own words of this run alone, and where a port is taken the option that helps."""
+    skip_without_servers()
+    settings = tmp_path / "settings.yaml"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings.write_text(f"{{grpc_port: 0, http_port: 0, port: {port}}}")
+        refused = StackProcess(tmp_path / "stack", "--config", str(settings))
+        assert refused.ended() == 1
+    said = refused.says()
+    assert f"error: port: {port} is taken on 127.0.0.1" in said
+    assert "--any-port takes free ports." in said
+    settings.write_text("{color: red}")
+    again = StackProcess(tmp_path / "stack", "--config", str(settings))
+    assert again.ended() == 1
+    words = again.says().removeprefix(said)
+    assert "color: no such setting" in words
+    assert "is taken" not in words
