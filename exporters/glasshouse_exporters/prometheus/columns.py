@@ -56,7 +56,8 @@ def coded(records: pa.RecordBatch, name: str) -> Coded:
 
 def texts_of(dictionary: Any) -> Callable[[int], str]:
     """Return what tells the text of an index of a string array."""
-    return lambda index: str(dictionary[index].as_py())
+    texts: list[str] = dictionary.to_pylist()
+    return texts.__getitem__
 
 
 def group(columns: Sequence[Coded]) -> Groups:

@@ -27,6 +27,7 @@ END = np.dtype(
 their numbers, and whether it has been paired already (a producer may have many consumers)."""
 
 _FIRST_CAPACITY = 1024
+_MARKS_A_NUMBER = 8
 _NOBODY = 0
 """The key of an end that is forgotten but still in its place."""
 
@@ -156,8 +157,23 @@ def _plain(records: Ends) -> npt.NDArray[np.void]:
 
 
 def index_in(wanted: Hashes, known: Hashes) -> Codes:
-    """Return where each number is among the known ones, the first of several, -1 where it is not."""
-    if not len(wanted) or not len(known):
-        return np.full(len(wanted), -1, dtype=np.int64)
-    found = pc.index_in(pa.array(wanted), pa.array(known))
-    return np.asarray(pc.fill_null(found, -1)).astype(np.int64)
+    """Return where each number is among the known ones, the first of several, -1 where it is not.
+
+    Few are: a table of marks leaves those that may be, and only they are looked up exactly.
+    """
+    found = np.full(len(wanted), -1, dtype=np.int64)
+    likely_known = _may_be_in(known, wanted)
+    likely = _may_be_in(wanted, known[likely_known])
+    if len(likely):
+        places = pc.index_in(pa.array(wanted[likely]), pa.array(known[likely_known]))
+        there = np.flatnonzero(np.asarray(places.is_valid()))
+        found[likely[there]] = likely_known[np.asarray(places.fill_null(0))[there]]
+    return found
+
+
+def _may_be_in(numbers: Hashes, others: Hashes) -> Codes:
+    """Return where the numbers are that may be among the others: all that are, and a few more."""
+    mask = np.uint64((1 << (_MARKS_A_NUMBER * len(others)).bit_length()) - 1)
+    marks = np.zeros(int(mask) + 1, dtype=bool)
+    marks[others & mask] = True
+    return np.flatnonzero(marks[numbers & mask])

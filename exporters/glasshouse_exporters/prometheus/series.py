@@ -240,10 +240,12 @@ class Block:
         `increments` has the columns of `values`. A label set may come twice.
         """
         rows = self.rows(labels, self.family.table.now())
-        for i in np.flatnonzero(rows < 0).tolist():
-            rest = self.overflow(projects[i])
-            if rest >= 0:
-                self.values[rest] += increments[i]
+        refused = np.flatnonzero(rows < 0)
+        if len(refused):
+            of_refused = [projects[i] for i in refused.tolist()]
+            rest_of = {project: self.overflow(project) for project in dict.fromkeys(of_refused)}
+            rest = np.array([rest_of[project] for project in of_refused], dtype=np.int64)
+            np.add.at(self.values, rest[rest >= 0], increments[refused[rest >= 0]])
         placed = rows >= 0
         np.add.at(self.values, rows[placed], increments[placed])
         return rows

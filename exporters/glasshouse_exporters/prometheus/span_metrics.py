@@ -145,12 +145,13 @@ def _dimension(records: pa.RecordBatch, resources: Resources, key: str) -> Coded
     maps = column(records, "SpanAttributes")
     found = find_keys(maps, (key,))
     values = maps.items.take(pa.array(found.places)).cast(pa.string()).dictionary_encode()
-    texts, of_resource = values.dictionary, resources.coded(key)
+    texts: list[str] = values.dictionary.to_pylist()
+    of_resource = resources.coded(key)
     codes = of_resource.codes + len(texts)
     codes[found.rows] = np.asarray(values.indices)
 
     def text(code: int) -> str:
-        return str(texts[code].as_py()) if code < len(texts) else of_resource.text(code - len(texts))
+        return texts[code] if code < len(texts) else of_resource.text(code - len(texts))
 
     return Coded(codes, len(texts) + of_resource.size, text)
 
