@@ -18,6 +18,9 @@ from glasshouse_exporters.prometheus.series import Block, ConflictingName, Famil
 CONFLICTING_NAME = "conflicting_name"
 OUT_OF_ORDER = "out_of_order"
 
+_ROWS_AT_ONCE = 8192
+"""A row of an exponential histogram is hundreds of numbers, so a large batch is summed in parts."""
+
 Drop = Callable[[str, int], None]
 """Is told a reason, and how many points are not shown for it."""
 Layout = tuple[float, ...]
@@ -80,9 +83,10 @@ class PointWriter:
         if not len(rows):
             return
         series, of_row = np.unique(points.of_row[rows], return_inverse=True)
-        values = numbers(rows)
-        sums = np.zeros((len(series), values.shape[1]))
-        np.add.at(sums, of_row, values)
+        sums = np.zeros((len(series), numbers(rows[:1]).shape[1]))
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            np.add.at(sums, of_row[part], numbers(rows[part]))
         times = points.times[rows[newest_rows(of_row, points.times[rows])]]
         with self._table.lock:
             for family, members in self._families(points, series, of_row):

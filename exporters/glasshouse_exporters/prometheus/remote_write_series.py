@@ -23,7 +23,7 @@ class EncodedSeries:
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self._labels = {"instance": socket.gethostname()} | dict(labels)
-        self._known: dict[tuple[str, tuple[float, ...], bytes], tuple[Series, ...]] = {}
+        self._known: dict[tuple[str, Kind, tuple[float, ...], bytes], tuple[Series, ...]] = {}
 
     def samples(self, families: Sequence[FamilySnapshot]) -> list[Sample]:
         """Return the samples of all families."""
@@ -32,7 +32,7 @@ class EncodedSeries:
         for family in families:
             for block in family.blocks:
                 for labels, values in zip(block.labels, _values(family.kind, block), strict=True):
-                    key = (family.name, block.bounds, labels)
+                    key = (family.name, family.kind, block.bounds, labels)
                     encoded = before.get(key) or self._encoded(family, block.bounds, labels)
                     self._known[key] = encoded
                     found += zip(encoded, values, strict=True)

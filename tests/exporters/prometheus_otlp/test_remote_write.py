@@ -23,6 +23,7 @@ from collector_process import until
 from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_exporters.prometheus.remote_write import RemoteWrite
 from glasshouse_exporters.prometheus.remote_write_config import RemoteWriteConfig
+from glasshouse_exporters.prometheus.remote_write_series import EncodedSeries
 from prometheus_server import prometheus_server
 from shown_metrics import ShownMetrics, attributes, request
 
@@ -149,6 +150,20 @@ def _exponential(values: list[float]) -> otlp.ExponentialHistogramDataPoint:
         scale=3,
         positive=otlp.ExponentialHistogramDataPoint.Buckets(offset=first, bucket_counts=counts),
     )
+
+
+def test_a_name_that_changes_its_type_is_encoded_anew() -> None:
+    """A gauge that has ended and a histogram without buckets of the same name have other series."""
+    encoded = EncodedSeries({})
+    shown = ShownMetrics()
+    shown.take(request([_gauge("x", "")]))
+    assert len(encoded.samples(shown.table.snapshot())) == 1
+    shown.clock += 301
+    assert not shown.page()
+    point = otlp.HistogramDataPoint(time_unix_nano=1, count=6, sum=4.5)
+    histogram = otlp.Histogram(data_points=[point], aggregation_temporality=_CUMULATIVE)
+    shown.take(request([otlp.Metric(name="x", histogram=histogram)]))
+    assert [value for _, value in encoded.samples(shown.table.snapshot())] == [6, 4.5, 6]
 
 
 @dataclass
