@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from glasshouse_alerts.alert_rows import NOT_ENDED, Place, microseconds
+from glasshouse_alerts.alert_rows import LATEST_US, NOT_ENDED, Place, microseconds
 from glasshouse_alerts.webhook_payload import AlertStatus
 
 _TIME = "RFC 3339 in UTC"
@@ -171,6 +171,6 @@ def place_of(cursor: str) -> Place:
         raise ValueError("is none that this list gave") from None
     if type(starts_at) is not int or not all(isinstance(each, str) for each in (fingerprint, project)):
         raise ValueError("is none that this list gave")
-    if not 0 <= starts_at < 2**62:
+    if not 0 <= starts_at <= LATEST_US:
         raise ValueError("is none that this list gave")
     return Place(starts_at, fingerprint, project)

@@ -12,6 +12,8 @@ from glasshouse_collector.store import QueryLimits, Store
 
 TABLE = "glasshouse_alerts"
 NOT_ENDED = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_US = 7_258_118_400_000_000
+"""The year 2200, after which no alert starts."""
 
 _TIME = pa.timestamp("us", "UTC")
 _MAP = pa.map_(pa.string(), pa.string())
@@ -131,12 +133,17 @@ def _parameters(wanted: AlertFilter, after: Place | None) -> dict[str, str | int
         "severity": wanted.severity,
         "service": wanted.service,
         "project": wanted.project,
-        "since": microseconds(wanted.since) if wanted.since else None,
-        "until": microseconds(wanted.until) if wanted.until else None,
+        "since": _within(wanted.since) if wanted.since else None,
+        "until": _within(wanted.until) if wanted.until else None,
     }
     if after is not None:
         given |= {"at": after.starts_at_us, "fingerprint": after.fingerprint, "of": after.project}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _within(moment: datetime) -> int:
+    """Return microseconds, of a time before or after all alerts the nearest that the store can compare."""
+    return min(max(microseconds(moment), 0), LATEST_US)
 
 
 def microseconds(moment: datetime) -> int:

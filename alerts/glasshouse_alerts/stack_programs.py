@@ -178,11 +178,10 @@ class Stack:
         log = self._logs / f"{name}.log"
         if log.exists():
             log.replace(self._logs / f"{name}.before.log")
-        child = processes.start(name, command, self._environ, log)
-        self._children[name] = child
+        self._children[name] = processes.start(name, command, self._environ, log)
 
         def is_ready() -> bool:
-            child.check()
+            self.check()
             return ready()
 
         self._ending.wait_until(is_ready, f"{name} is ready", _STARTING_SECONDS)

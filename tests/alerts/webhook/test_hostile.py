@@ -95,6 +95,15 @@ def test_an_alert_in_every_month_of_ten_years_is_kept(api: httpx.Client) -> None
     assert len(listed(api, project="decade", limit=1000)) == 120
 
 
+def test_any_time_may_be_asked_for(api: httpx.Client) -> None:
+    """Times before and after all that the store can keep are before and after all alerts."""
+    tell(api, notification(alert(labels={"project": "times"})))
+    ever = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59.999999Z"}
+    assert len(listed(api, project="times", **ever)) == 1
+    assert listed(api, project="times", **{"from": ever["to"]}) == []
+    assert listed(api, project="times", to="0001-01-01T00:00:00+14:00") == []
+
+
 WRONG_QUESTIONS = {
     "status": "burning",
     "limit": "0",
@@ -114,7 +123,20 @@ def test_a_wrong_question_is_refused_by_the_name_of_its_field(api: httpx.Client,
 
 
 @pytest.mark.parametrize(
-    "place", [b"", b"[]", b"[1]", b"{}", b'["1", "f", "p"]', b'[1, 2, "p"]', b"[1e999]", b"[" * 3000, b"\xff"]
+    "place",
+    [
+        b"",
+        b"[]",
+        b"[1]",
+        b"{}",
+        b'["1", "f", "p"]',
+        b'[4e18, "f", "p"]',
+        b'[4611686018427387903, "f", "p"]',
+        b'[1, 2, "p"]',
+        b"[1e999]",
+        b"[" * 3000,
+        b"\xff",
+    ],
 )
 def test_a_forged_cursor_is_refused(api: httpx.Client, place: bytes) -> None:
     """Only what a page gave is taken."""
