@@ -10,7 +10,7 @@ CRATES := otlp-arrow otlp-grpc
 NATIVE := $(if $(CARGO),$(CRATES),fallback)
 sources = $(wildcard $(addprefix collector/$1/,Cargo.* pyproject.toml *.pyi)) $(shell find collector/$1/src -name '*.rs' 2>/dev/null)
 
-.PHONY: setup serve servers stack demo test test-languages chaos bench check format fuzz lock clean
+.PHONY: setup serve servers stack demo test test-languages chaos bench check format fuzz lock generated clean
 
 setup: $(STAMPS)/python $(NATIVE:%=$(STAMPS)/%)
 
@@ -93,6 +93,12 @@ format: setup
 # The locked versions of everything, dev tools included, for Python 3.11 and later.
 lock:
 	$(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --extra all --extra collector --extra dev --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --output-file requirements.lock pyproject.toml
+
+# The files that are made of code: the collector's metrics, the dashboards, the rules of objectives.
+generated: setup
+	@$(BIN)/python -m glasshouse_collector.core.metrics_document > docs/metrics.md
+	@$(BIN)/python -m glasshouse_dashboards
+	@$(BIN)/glasshouse slo generate
 
 clean:
 	rm -rf .venv $(STAMPS) $(CRATES:%=collector/%/target) tests/languages/*/target tests/languages/node/node_modules
