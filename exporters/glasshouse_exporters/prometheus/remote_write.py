@@ -51,6 +51,7 @@ class RemoteWrite:
         self._endpoint = Endpoint(config)
         self._encoded = EncodedSeries(config.labels)
         self._shown: set[Series] = set()
+        self._milliseconds = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._logged_at = -_LOG_EVERY_SECONDS
@@ -71,7 +72,9 @@ class RemoteWrite:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
-            due = max(due + self._config.interval_seconds, time.monotonic())
+            # From push to push; after one that took longer, from now on.
+            now = time.monotonic()
+            due = (due if now < due + self._config.interval_seconds else now) + self._config.interval_seconds
             try:
                 self._push(due)
             except Exception:
@@ -82,26 +85,27 @@ class RemoteWrite:
         """Push all series, and mark those as ended that are gone; give up when the next push is due."""
         samples = self._encoded.samples(self._families()) + self._encoded.own(self._registry)
         ended = self._shown - {labels for labels, _ in samples}
-        milliseconds = time.time_ns() // 1_000_000
-        self._deliver([*((labels, None) for labels in ended), *samples], milliseconds, due)
+        self._deliver([*((labels, None) for labels in ended), *samples], due)
 
     def _end(self) -> None:
         """Mark all series as ended, in what is left of the time to stop."""
         try:
             ended: list[_Pushed] = [(labels, None) for labels in self._shown]
-            self._deliver(ended, time.time_ns() // 1_000_000, time.monotonic() + self._config.timeout_seconds)
+            self._deliver(ended, time.monotonic() + self._config.timeout_seconds)
         except Exception:
             log.exception("the series could not be marked as ended: a defect")
 
-    def _deliver(self, samples: Sequence[_Pushed], milliseconds: int, due: float) -> None:
+    def _deliver(self, samples: Sequence[_Pushed], due: float) -> None:
         """Send all samples in parts; what is refused or not taken in time is counted as lost."""
+        # Never twice the same time, nor an earlier one where the clock is set back: both would be refused.
+        self._milliseconds = max(time.time_ns() // 1_000_000, self._milliseconds + 1)
         for start in range(0, len(samples), _SAMPLES_A_REQUEST):
             part = samples[start : start + _SAMPLES_A_REQUEST]
             self._shown.difference_update(labels for labels, value in part if value is None)
             try:
                 if start:
                     _check_time(due)
-                self._send(write_request(part, milliseconds), due)
+                self._send(write_request(part, self._milliseconds), due)
             except Refused as refused:
                 self._lose(REFUSED, len(part), refused)
             except Unreachable as unreachable:
