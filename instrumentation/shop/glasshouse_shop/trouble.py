@@ -39,7 +39,7 @@ class Trouble:
         for kind, suffered in self._effects().items():
             if self._is_on(kind):
                 suffered()
-        self._let_go()
+        self.recover()
 
     def cuts_short(self) -> bool:
         """Whether this call is to return early, with a wrong answer."""
@@ -85,7 +85,8 @@ class Trouble:
             while len(self._held) < self._engine.pool.size():
                 self._held.append(self._engine.connect())
 
-    def _let_go(self) -> None:
+    def recover(self) -> None:
+        """Let go of what faults held that are off by now."""
         with self._lock:
             if self._held and not self._is_on(Kind.POOL):
                 while self._held:

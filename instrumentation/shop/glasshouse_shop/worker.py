@@ -9,6 +9,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind
 from sqlalchemy import Engine, Row, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 import glasshouse
 from glasshouse.metrics import business
@@ -33,11 +34,16 @@ def main() -> None:
     engine = opened(DATABASE, tables)
     trouble = Trouble("worker", engine)
     while not ended.is_set():
-        order = _next(engine)
-        if order is None:
-            ended.wait(_PAUSE_SECONDS)
-        else:
-            _work_on(order, engine, trouble)
+        try:
+            order = _next(engine)
+            if order is not None:
+                _work_on(order, engine, trouble)
+                continue
+        except SQLAlchemyError as failed:
+            # As while the pool is exhausted: even to look for work, or to note what failed.
+            log.error("no database: %s", failed)  # noqa: TRY400 - it is tried again at once
+            trouble.recover()
+        ended.wait(_PAUSE_SECONDS)
 
 
 def _work_on(order: Order, engine: Engine, trouble: Trouble) -> None:
