@@ -1,5 +1,7 @@
 """SQLite through SQLAlchemy: a database of its own for each service."""
 
+import fcntl
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, MetaData, create_engine, event
@@ -19,7 +21,10 @@ def opened(name: str, tables: MetaData) -> Engine:
         connect_args={"check_same_thread": False, "timeout": 10},
     )
     event.listen(engine, "connect", _tune)
-    tables.create_all(engine)
+    with Path(f"{name}.lock").open("w") as held:
+        # Two services share one: SQLite refuses who comes while another switches to WAL, or makes the tables.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        tables.create_all(engine)
     return engine
 
 
