@@ -18,6 +18,8 @@ from collector_process import until
 from glasshouse_alerts.stack_files import SOURCE
 from glasshouse_alerts.stack_programs import PORTS
 
+KEY = "the-collector-s-own-key"
+
 
 class StackProcess:
     """`python -m glasshouse_alerts.stack` with its files in `folder`."""
@@ -63,16 +65,27 @@ class StackProcess:
         return self.process.wait(timeout=60)
 
 
+def running(folder: Path, *options: str, **environ: str) -> Iterator[StackProcess]:
+    """Run a stack on free ports, ten times faster, and see that nothing is left of it."""
+    skip_without_servers()
+    started = StackProcess(folder, "--any-port", "--speed", "10", *options, **environ)
+    yield started
+    if started.process.poll() is None:
+        started.process.send_signal(signal.SIGINT)
+        started.ended()
+    assert started.programs() == {}
+
+
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[StackProcess]:
-    """Lend a stack on free ports, ten times faster."""
-    skip_without_servers()
-    running = StackProcess(tmp_path / "stack", "--any-port", "--speed", "10")
-    yield running
-    if running.process.poll() is None:
-        running.process.send_signal(signal.SIGINT)
-        running.ended()
-    assert running.programs() == {}
+    """Lend a stack."""
+    yield from running(tmp_path / "stack")
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[StackProcess]:
+    """Lend a stack whose collector asks for a key."""
+    yield from running(tmp_path / "stack", GLASSHOUSE_AUTH_TOKEN=KEY)
 
 
 def test_the_stack_is_what_the_files_say_and_stops_in_order(stack: StackProcess) -> None:
@@ -94,6 +107,25 @@ def test_the_stack_is_what_the_files_say_and_stops_in_order(stack: StackProcess)
     stack.process.send_signal(signal.SIGINT)
     assert stack.ended() == 0
     assert "Stopped; nothing is left running." in stack.says()
+
+
+def test_prometheus_and_alertmanager_have_the_key_that_the_collector_asks_for(locked: StackProcess) -> None:
+    """The one scrapes with it; the other tells with it what it was told."""
+    at = locked.opened()
+    assert httpx.get(f"{at['API']}/metrics").status_code == httpx.codes.UNAUTHORIZED
+    until(lambda: bool(prometheus_says(at["Prometheus"], 'up{job="glasshouse"} == 1')), "the collector is up")
+    told = [{"labels": {"alertname": "Told", "severity": "low"}, "annotations": {"summary": "by hand"}}]
+    httpx.post(f"{at['Alertmanager']}/api/v2/alerts", json=told).raise_for_status()
+
+    def names() -> list[str]:
+        answer = httpx.get(f"{at['API']}/api/v1/alerts", headers={"X-API-Key": KEY}).raise_for_status()
+        return [each["name"] for each in answer.json()["alerts"]]
+
+    until(lambda: "Told" in names(), "the alert is listed")
+    secrets = [
+        path for path in locked.folder.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()
+    ]
+    assert {path.stat().st_mode & 0o077 for path in secrets} == {0}
 
 
 def _names_of_rules() -> set[str]:
