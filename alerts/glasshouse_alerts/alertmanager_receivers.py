@@ -38,7 +38,11 @@ def collector(values: Mapping[str, str], secrets: Secrets) -> dict[str, Any]:
     """Return the receiver that keeps every alert in the collector's list; empty where that is not set."""
     if "WEBHOOK_URL" not in values:
         return {"name": "collector"}
-    webhook: dict[str, Any] = {"url": values["WEBHOOK_URL"], "send_resolved": True}
+    webhook: dict[str, Any] = {
+        "url": values["WEBHOOK_URL"],
+        "send_resolved": True,
+        "max_alerts": 200,  # the collector takes up to 1 MiB at once
+    }
     if "WEBHOOK_TOKEN" in secrets:
         credentials = {"type": "Bearer", "credentials_file": secrets["WEBHOOK_TOKEN"]}
         webhook["http_config"] = {"authorization": credentials}

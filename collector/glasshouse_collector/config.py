@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -35,6 +36,7 @@ from glasshouse_collector.store import locate
 
 MASK = "**********"
 _PREFIX = "GLASSHOUSE_"
+_GROUPS = ("receivers", "exporters", "extensions")
 _ALERTS = "GLASSHOUSE_ALERT_"
 _DEFAULT_PROCESSORS: list[dict[str, dict[str, Any]]] = [{"limit": {}}, {"redact": {}}]
 
@@ -63,6 +65,7 @@ class Retention(_Section):
     traces: timedelta | None = None
     logs: timedelta | None = None
     metrics: timedelta | None = None
+    alerts: timedelta | None = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -118,6 +121,33 @@ class ApiSection(_Section):
     query_memory: ByteSize = Field(ByteSize(2 << 30), ge=1 << 20, description="memory of one query")
 
 
+class _Components(PydanticBaseSettingsSource):
+    """The components that run by default, where a variable sets something within one and none are chosen.
+
+    `GLASSHOUSE_EXPORTERS__PROMETHEUS__MAX_SERIES=1000` changes one exporter and leaves the other on.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings], chosen: Mapping[str, Any]) -> None:
+        super().__init__(settings_cls)
+        self._chosen = chosen
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return a field's default where it is to be merged, else None."""
+        group = field_name in _GROUPS and field_name not in self._chosen
+        return (
+            (field.get_default() if group and f"{_PREFIX}{field_name.upper()}" not in os.environ else None),
+            field_name,
+            True,
+        )
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the defaults to be merged."""
+        found = {
+            name: self.get_field_value(self.settings_cls.model_fields[name], name)[0] for name in _GROUPS
+        }
+        return {name: default for name, default in found.items() if default is not None}
+
+
 class Settings(BaseSettings):
     """Every setting of `glasshouse serve`."""
 
@@ -167,7 +197,8 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the command line win over the environment, and that over the file."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+        file = YamlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, file, _Components(settings_cls, file())
 
     @field_validator("processors")
     @classmethod

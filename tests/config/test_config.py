@@ -152,3 +152,17 @@ def test_a_variable_that_sets_nothing_is_named(monkeypatch: pytest.MonkeyPatch) 
         "warning: GLASSHOUSE_CONFIGURATION is no setting, and changes nothing\n"
         "warning: GLASSHOUSE_PROT is no setting, and changes nothing\n"
     )
+
+
+def test_a_variable_within_one_component_leaves_the_others_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To set something is not to choose; a file, or a whole variable, chooses."""
+    monkeypatch.setenv("GLASSHOUSE_EXPORTERS__PROMETHEUS__MAX_SERIES", "5000")
+    assert load(None, {}).exporters == {"clickhouse": {}, "prometheus": {"max_series": "5000"}}
+    chosen = _file(tmp_path, "exporters: {discard: {}}")
+    assert set(load(chosen, {}).exporters) == {"discard", "prometheus"}
+    monkeypatch.delenv("GLASSHOUSE_EXPORTERS__PROMETHEUS__MAX_SERIES")
+    assert set(load(chosen, {}).exporters) == {"discard"}
+    monkeypatch.setenv("GLASSHOUSE_EXPORTERS", '{"clickhouse": {}}')
+    assert set(load(None, {}).exporters) == {"clickhouse"}
