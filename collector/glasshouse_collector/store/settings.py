@@ -24,7 +24,7 @@ class StoreSettings:
 
     `dsn` is `chdb:///absolute/folder` (the embedded engine) or `clickhouse://user:password@host:8123/database`,
     `http(s)://…` (a server). `retention` maps traces, logs, metrics and alerts to how long they are kept;
-    what it leaves out is kept for ever. With `fsync`, `insert` returns only when rows survive a loss of power.
+    what it leaves out is kept for ever. With `fsync`, `insert` returns when rows survive a loss of power.
     """
 
     dsn: str = field(repr=False)  # it may hold a password
