@@ -10,7 +10,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import SEVERITY_NUMBER_INFO
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from glasshouse_collector.api import create_app
-from glasshouse_collector.api.trace_reading import read_trace, rfc3339
+from glasshouse_collector.api.times import rfc3339
+from glasshouse_collector.api.trace_reading import read_trace
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.store import QueryLimits, Store
@@ -140,6 +141,8 @@ def test_a_log_record_is_told_with_all_it_has(client: httpx.Client) -> None:
     hello, late = client.get(f"/api/v1/traces/{TRACE}").json()["logs"]
     assert late["span_id"] is None
     assert hello == {
+        "id": f"{NOON + 3:x}.t-0-1.1",
+        "trace_id": TRACE,
         "project": "default",
         "time": "2030-03-17T18:00:00.000000003Z",
         "time_unix_nano": str(NOON + 3),

@@ -7,7 +7,7 @@ from glasshouse_collector.api.conditions import Conditions
 from glasshouse_collector.api.levels import LEVELS
 from glasshouse_collector.api.log_model import LogCount, LogHistogram
 from glasshouse_collector.api.time_range import TimeRange
-from glasshouse_collector.api.trace_reading import rfc3339
+from glasshouse_collector.api.times import rfc3339
 from glasshouse_collector.store import QueryLimits, Store
 
 _SECOND: Final = 10**9

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from glasshouse_collector.api.trace_model import Scope
+from glasshouse_collector.api.scope import Scope
 
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 

@@ -1,16 +1,15 @@
 """Reads pages of log records from the store."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from glasshouse_collector.api.conditions import Conditions
-from glasshouse_collector.api.json_values import json_values
 from glasshouse_collector.api.log_model import LogContext, LogPage, LogRecord
-from glasshouse_collector.api.log_place import Cursor, LogPlace
+from glasshouse_collector.api.log_place import Cursor, LogPlace, parse_id
+from glasshouse_collector.api.log_rows import LOG_COLUMNS, log_records
 from glasshouse_collector.api.time_range import TimeRange
-from glasshouse_collector.api.trace_model import Scope
-from glasshouse_collector.api.trace_reading import rfc3339
+from glasshouse_collector.api.times import rfc3339
 from glasshouse_collector.store import QueryLimits, Store
 
 Order = Literal["newest", "oldest"]
@@ -21,19 +20,8 @@ _WIDER: Final = 8
 _FAR: Final = 3600 * 10**9
 """How far from a record its neighbours are looked for."""
 
-_TEXT: Final = ("Project", "BatchId", "TraceId", "SpanId", "SeverityText", "ServiceName", "EventName", "Body")
-_COLUMNS: Final = {
-    **dict.fromkeys((*_TEXT, "ScopeName", "ScopeVersion"), "String"),
-    **dict.fromkeys(("ResourceAttributes", "ScopeAttributes", "LogAttributes"), "Map(String, String)"),
-    **dict.fromkeys(("TraceFlags", "SeverityNumber"), "UInt8"),
-    "BatchRow": "UInt32",
-    "Nanos": "Int64",
-}
 _SELECT: Final = (
     "SELECT {columns} FROM otel_logs WHERE {where} ORDER BY {order} LIMIT {most} SETTINGS {settings}"
-)
-_LISTED: Final = ", ".join(
-    "toUnixTimestamp64Nano(Timestamp) AS Nanos" if name == "Nanos" else f"`{name}`" for name in _COLUMNS
 )
 _LAZILY: Final = (
     "query_plan_optimize_lazy_materialization = 1, query_plan_max_limit_for_lazy_materialization = 10000"
@@ -59,16 +47,18 @@ def read_page(store: Store, asked: LogQuestion, limits: QueryLimits) -> LogPage:
     Time is looked through in spans that grow from five minutes on, beginning where the page begins: a page
     of what is frequent reads little, and what is rare costs one look at the whole range.
     """
-    rows: list[dict[str, Any]] = []
+    records: list[LogRecord] = []
     for span in _spans(asked):
-        rows += _read(store, asked, span, asked.limit + 1 - len(rows), limits)
-        if len(rows) > asked.limit:
+        records += _read(store, asked, span, asked.limit + 1 - len(records), limits)
+        if len(records) > asked.limit:
             break
-    more = len(rows) > asked.limit
-    rows = rows[: asked.limit]
+    more = len(records) > asked.limit
+    records = records[: asked.limit]
     return LogPage(
-        logs=[_record(row) for row in rows],
-        next_cursor=Cursor(asked.range, _place(rows[-1]), asked.fingerprint).written() if more else None,
+        logs=records,
+        next_cursor=Cursor(asked.range, parse_id(records[-1].id), asked.fingerprint).written()
+        if more
+        else None,
         start_time=rfc3339(asked.range.start),
         end_time=rfc3339(asked.range.end),
     )
@@ -88,7 +78,7 @@ def read_context(store: Store, place: LogPlace, lines: int, limits: QueryLimits)
     found = _read(store, asked, asked.range, 1, limits)
     if not found:
         return None
-    record = _record(found[0])
+    record = found[0]
     around = TimeRange(max(0, place.time - _FAR), place.time + _FAR)
     near = _of_same_source(record)
     before = LogQuestion(near, around, "newest", lines, "", place)
@@ -134,7 +124,7 @@ def _spans(asked: LogQuestion) -> Iterator[TimeRange]:
 
 def _read(
     store: Store, asked: LogQuestion, span: TimeRange, most: int, limits: QueryLimits
-) -> list[dict[str, Any]]:
+) -> list[LogRecord]:
     conditions = Conditions([*asked.conditions.terms], {**asked.conditions.values})
     moment = "fromUnixTimestamp64Nano({})"
     for bound, value in ((">=", span.start), ("<", span.end)):
@@ -149,40 +139,10 @@ def _read(
         conditions.add(f"(Timestamp, BatchId, BatchRow) {beyond} ({', '.join(place)})")
     direction = "DESC" if asked.order == "newest" else "ASC"
     sql = _SELECT.format(
-        columns=_LISTED,
+        columns=LOG_COLUMNS,
         where=conditions.sql,
         order=", ".join(f"{name} {direction}" for name in ("Timestamp", "BatchId", "BatchRow")),
         most=conditions.value(most, "UInt64"),
         settings=_LAZILY,
     )
-    table = store.query_arrow(sql, conditions.values, limits=limits)
-    if not table.num_rows:
-        return []
-    values = [json_values(table.column(name), kind) for name, kind in _COLUMNS.items()]
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in zip(*values, strict=True)]
-
-
-def _place(row: Mapping[str, Any]) -> LogPlace:
-    return LogPlace(int(row["Nanos"]), row["BatchId"], row["BatchRow"])
-
-
-def _record(row: Mapping[str, Any]) -> LogRecord:
-    place = _place(row)
-    return LogRecord(
-        id=place.id,
-        project=row["Project"],
-        time=rfc3339(place.time),
-        time_unix_nano=str(place.time),
-        trace_id=row["TraceId"] or None,
-        span_id=row["SpanId"] or None,
-        trace_flags=row["TraceFlags"],
-        severity_text=row["SeverityText"],
-        severity_number=row["SeverityNumber"],
-        service_name=row["ServiceName"],
-        event_name=row["EventName"],
-        body=row["Body"],
-        scope=Scope(name=row["ScopeName"], version=row["ScopeVersion"]),
-        resource_attributes=row["ResourceAttributes"],
-        scope_attributes=row["ScopeAttributes"],
-        attributes=row["LogAttributes"],
-    )
+    return log_records(store.query_arrow(sql, conditions.values, limits=limits))

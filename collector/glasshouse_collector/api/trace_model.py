@@ -2,15 +2,11 @@
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.log_model import LogRecord
+from glasshouse_collector.api.scope import Scope
+
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 _NANOS = "Nanoseconds since the Unix epoch, as text: JavaScript's numbers are too small for them"
-
-
-class Scope(BaseModel):
-    """The instrumentation scope."""
-
-    name: str
-    version: str
 
 
 class SpanStatus(BaseModel):
@@ -63,25 +59,6 @@ class TraceSpan(BaseModel):
     links: list[SpanLink]
 
 
-class TraceLog(BaseModel):
-    """One log record that was made within the trace."""
-
-    project: str
-    time: str = Field(description=_TIME)
-    time_unix_nano: str = Field(description=_NANOS)
-    span_id: str | None = Field(description="The span it was made in, None: not told")
-    trace_flags: int
-    severity_text: str
-    severity_number: int
-    service_name: str
-    event_name: str
-    body: str
-    scope: Scope
-    resource_attributes: dict[str, str]
-    scope_attributes: dict[str, str]
-    attributes: dict[str, str]
-
-
 class PathSegment(BaseModel):
     """A stretch of time that the trace as a whole spent in one span itself."""
 
@@ -102,5 +79,5 @@ class Trace(BaseModel):
         "Shortening anything else makes it no faster."
     )
     spans: list[TraceSpan]
-    logs: list[TraceLog]
+    logs: list[LogRecord]
     truncated: bool = Field(description="The trace has more spans or log records than are told here")

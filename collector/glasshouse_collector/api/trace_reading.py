@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
 
 from glasshouse_collector.api.json_values import json_values
+from glasshouse_collector.api.log_model import LogRecord
+from glasshouse_collector.api.log_rows import LOG_COLUMNS, log_records
+from glasshouse_collector.api.scope import Scope
+from glasshouse_collector.api.times import rfc3339
 from glasshouse_collector.api.trace_model import (
     PathSegment,
-    Scope,
     SpanEvent,
     SpanLink,
     SpanStatus,
     Trace,
-    TraceLog,
     TraceSpan,
 )
 from glasshouse_collector.api.trace_shape import TimedSpan, shape_of
@@ -34,14 +35,6 @@ _SPAN_COLUMNS: Final = {
     **dict.fromkeys(("Events.Attributes", "Links.Attributes"), f"Array({_ATTRIBUTES})"),
     "EventNanos": "Array(Int64)",
 }
-_LOG_COLUMNS: Final = {
-    **dict.fromkeys(("Project", "SpanId", "SeverityText", "ServiceName", "EventName", "Body"), "String"),
-    **dict.fromkeys(("ScopeName", "ScopeVersion"), "String"),
-    **dict.fromkeys(("ResourceAttributes", "ScopeAttributes", "LogAttributes"), _ATTRIBUTES),
-    **dict.fromkeys(("TraceFlags", "SeverityNumber"), "UInt8"),
-    "Nanos": "Int64",
-}
-
 _COMPUTED: Final = {
     "Nanos": "toUnixTimestamp64Nano(Timestamp)",
     "EventNanos": "arrayMap(t -> toUnixTimestamp64Nano(t), `Events.Timestamp`)",
@@ -67,7 +60,7 @@ ORDER BY Timestamp, Duration DESC, SpanId
 LIMIT {{most:UInt64}}
 """  # noqa: S608  (our own column names; values are parameters)
 _LOGS: Final = f"""
-SELECT {_listed(_LOG_COLUMNS)}
+SELECT {LOG_COLUMNS}
 FROM otel_logs WHERE TraceId = {{trace_id:String}}
 ORDER BY Timestamp, BatchRow
 LIMIT {{most:UInt64}}
@@ -82,16 +75,16 @@ def read_trace(store: Store, trace_id: str, limits: QueryLimits, most: int = MOS
     """
     asked: dict[str, str | int] = {"trace_id": trace_id, "most": most + 1}
     with ThreadPoolExecutor(max_workers=1) as beside:
-        log_records = beside.submit(store.query_arrow, _LOGS, asked, limits=limits)
+        records = beside.submit(store.query_arrow, _LOGS, asked, limits=limits)
         spans = _read_spans(store, asked, limits)
-        logs = [_log(row) for row in _rows(log_records.result(), _LOG_COLUMNS)]
+        logs = log_records(records.result())
     if not spans and not logs:
         return None
     truncated = len(spans) > most or len(logs) > most
     return _told(trace_id, spans[:most], logs[:most], truncated=truncated)
 
 
-def _told(trace_id: str, rows: list[dict[str, Any]], logs: list[TraceLog], *, truncated: bool) -> Trace:
+def _told(trace_id: str, rows: list[dict[str, Any]], logs: list[LogRecord], *, truncated: bool) -> Trace:
     timed = [_timed(row) for row in rows]
     shape = shape_of(timed)
     return Trace(
@@ -128,13 +121,6 @@ def _read_spans(store: Store, asked: Mapping[str, str | int], limits: QueryLimit
     between = {"first": extent["first"], "last": extent["last"]}
     table = store.query_arrow(_SPANS, {**asked, **between}, limits=limits)
     return _rows(table, _SPAN_COLUMNS)
-
-
-def rfc3339(unix_nano: int) -> str:
-    """Return a time in UTC to the nanosecond."""
-    seconds, nanos = divmod(unix_nano, 10**9)
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
 
 
 def _rows(table: pa.Table, columns: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -181,24 +167,4 @@ def _span(row: dict[str, Any], depth: int, self_time: int) -> TraceSpan:
                 strict=True,
             )
         ],
-    )
-
-
-def _log(row: dict[str, Any]) -> TraceLog:
-    nanos = int(row["Nanos"])
-    return TraceLog(
-        project=row["Project"],
-        time=rfc3339(nanos),
-        time_unix_nano=str(nanos),
-        span_id=row["SpanId"] or None,
-        trace_flags=row["TraceFlags"],
-        severity_text=row["SeverityText"],
-        severity_number=row["SeverityNumber"],
-        service_name=row["ServiceName"],
-        event_name=row["EventName"],
-        body=row["Body"],
-        scope=Scope(name=row["ScopeName"], version=row["ScopeVersion"]),
-        resource_attributes=row["ResourceAttributes"],
-        scope_attributes=row["ScopeAttributes"],
-        attributes=row["LogAttributes"],
     )

@@ -1,0 +1,10 @@
+"""The instrumentation scope, of spans and log records alike."""
+
+from pydantic import BaseModel
+
+
+class Scope(BaseModel):
+    """Which instrumentation made a record."""
+
+    name: str
+    version: str
