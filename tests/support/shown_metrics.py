@@ -18,8 +18,8 @@ from glasshouse_collector.codec import best_codec
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.schema import NAME
 from glasshouse_exporters.prometheus.exposition import render
-from glasshouse_exporters.prometheus.otlp_metrics import OtlpMetrics, OtlpMetricsSettings
-from glasshouse_exporters.prometheus.otlp_metrics_series import LabelSettings
+from glasshouse_exporters.prometheus.otlp.metrics import OtlpMetrics, OtlpMetricsSettings
+from glasshouse_exporters.prometheus.otlp.series import LabelSettings
 from glasshouse_exporters.prometheus.series import SeriesTable
 
 SERVICE = {"service.name": "cart", "service.namespace": "shop", "service.instance.id": "7"}

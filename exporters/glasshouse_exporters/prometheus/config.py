@@ -8,9 +8,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from glasshouse_collector.core.components import ComponentConfig
 from glasshouse_exporters.prometheus.labels import label_name
-from glasshouse_exporters.prometheus.peers import PEER_NAMES
-from glasshouse_exporters.prometheus.remote_write_config import RemoteWriteConfig
-from glasshouse_exporters.prometheus.span_metrics import LABELS
+from glasshouse_exporters.prometheus.remote_write.config import RemoteWriteConfig
+from glasshouse_exporters.prometheus.service_graph.peers import PEER_NAMES
+from glasshouse_exporters.prometheus.spans.metrics import LABELS
 
 MILLISECONDS = (
     2.0, 4.0, 6.0, 8.0, 10.0, 50.0, 100.0, 200.0, 400.0, 800.0,

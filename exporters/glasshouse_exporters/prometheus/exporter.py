@@ -15,16 +15,16 @@ from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_exporters.prometheus.columns import column
 from glasshouse_exporters.prometheus.config import PrometheusConfig, ServiceGraphConfig
-from glasshouse_exporters.prometheus.edges import EdgeSeries
 from glasshouse_exporters.prometheus.exposition import render
-from glasshouse_exporters.prometheus.otlp_metrics import OtlpMetrics, OtlpMetricsSettings
-from glasshouse_exporters.prometheus.otlp_metrics_series import LabelSettings
+from glasshouse_exporters.prometheus.otlp.metrics import OtlpMetrics, OtlpMetricsSettings
+from glasshouse_exporters.prometheus.otlp.series import LabelSettings
 from glasshouse_exporters.prometheus.own_names import own_names
-from glasshouse_exporters.prometheus.remote_write import RemoteWrite
+from glasshouse_exporters.prometheus.remote_write.push import RemoteWrite
 from glasshouse_exporters.prometheus.resources import OWN_PROJECT, resources_of
 from glasshouse_exporters.prometheus.series import FamilySnapshot, Kind, SeriesTable, shown_names
-from glasshouse_exporters.prometheus.service_graph import ServiceGraph, ServiceGraphSettings
-from glasshouse_exporters.prometheus.span_metrics import SpanMetrics, SpanMetricsSettings
+from glasshouse_exporters.prometheus.service_graph.edges import EdgeSeries
+from glasshouse_exporters.prometheus.service_graph.graph import ServiceGraph, ServiceGraphSettings
+from glasshouse_exporters.prometheus.spans.metrics import SpanMetrics, SpanMetricsSettings
 from glasshouse_exporters.prometheus.target_info import TARGET_INFO, TargetInfo
 
 log = logging.getLogger(__name__)

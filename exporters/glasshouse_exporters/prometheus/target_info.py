@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from glasshouse_exporters.prometheus.columns import column, group_numbers
 from glasshouse_exporters.prometheus.labels import label_set
-from glasshouse_exporters.prometheus.naming import attribute_labels, describing, instance, job
+from glasshouse_exporters.prometheus.otlp.naming import attribute_labels, describing, instance, job
 from glasshouse_exporters.prometheus.resources import OWN_PROJECT, Resources
 from glasshouse_exporters.prometheus.series import Kind, SeriesTable
 

@@ -17,7 +17,7 @@ from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.registry import configure
 from glasshouse_exporters.prometheus import PrometheusConfig, PrometheusExporter
-from glasshouse_exporters.prometheus.span_metrics import CALLS, DURATION
+from glasshouse_exporters.prometheus.spans.metrics import CALLS, DURATION
 from shown_series import openmetrics_families
 from span_batches import SentSpan, batch_of
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasshouse_exporters.prometheus.pending import END, Ends, Waiting, index_in
+from glasshouse_exporters.prometheus.service_graph.pending import END, Ends, Waiting, index_in
 
 _NUMBERS = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 20), max_size=80)
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glasshouse_exporters.prometheus.config import SECONDS
-from glasshouse_exporters.prometheus.edges import EdgeSeries
-from glasshouse_exporters.prometheus.peers import PEER_NAMES
-from glasshouse_exporters.prometheus.service_graph import ServiceGraph, ServiceGraphSettings
+from glasshouse_exporters.prometheus.service_graph.edges import EdgeSeries
+from glasshouse_exporters.prometheus.service_graph.graph import ServiceGraph, ServiceGraphSettings
+from glasshouse_exporters.prometheus.service_graph.peers import PEER_NAMES
 from shown_series import Labels, TestClock, label_key, table_of, values
 from span_batches import SentSpan, batch_of
 

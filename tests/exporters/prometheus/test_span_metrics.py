@@ -12,7 +12,7 @@ from glasshouse_exporters.prometheus.config import MILLISECONDS
 from glasshouse_exporters.prometheus.labels import label_name
 from glasshouse_exporters.prometheus.resources import resources_of
 from glasshouse_exporters.prometheus.series import SeriesTable
-from glasshouse_exporters.prometheus.span_metrics import CALLS, DURATION, SpanMetrics, SpanMetricsSettings
+from glasshouse_exporters.prometheus.spans.metrics import CALLS, DURATION, SpanMetrics, SpanMetricsSettings
 from shown_series import Labels, Overflows, label_key, samples, table_of, values
 from span_batches import START, SentSpan, batch_of
 

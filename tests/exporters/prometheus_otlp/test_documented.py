@@ -5,28 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from glasshouse_exporters.prometheus import (
-    otlp_metrics,
-    otlp_metrics_points,
-    otlp_metrics_series,
-    remote_write,
-)
-from glasshouse_exporters.prometheus.naming import metric_name, unit_words
-from glasshouse_exporters.prometheus.otlp_metrics_exponential import exponential_bounds
-from glasshouse_exporters.prometheus.remote_write_config import RemoteWriteConfig
+from glasshouse_exporters.prometheus.otlp import metrics, points, series
+from glasshouse_exporters.prometheus.otlp.exponential import exponential_bounds
+from glasshouse_exporters.prometheus.otlp.naming import metric_name, unit_words
+from glasshouse_exporters.prometheus.remote_write import push
+from glasshouse_exporters.prometheus.remote_write.config import RemoteWriteConfig
 from glasshouse_exporters.prometheus.series import Kind
 
 _PAGE = (Path(__file__).parents[3] / "docs" / "prometheus-metrics.md").read_text()
 _REASONS = {
-    otlp_metrics.DELTA_GAUGE,
-    otlp_metrics.MALFORMED,
-    otlp_metrics.NO_TEMPORALITY,
-    otlp_metrics_points.CONFLICTING_NAME,
-    otlp_metrics_points.OUT_OF_ORDER,
-    otlp_metrics_series.NO_NAME,
-    otlp_metrics_series.RESERVED_NAME,
-    remote_write.REFUSED,
-    remote_write.UNREACHABLE,
+    metrics.DELTA_GAUGE,
+    metrics.MALFORMED,
+    metrics.NO_TEMPORALITY,
+    points.CONFLICTING_NAME,
+    points.OUT_OF_ORDER,
+    series.NO_NAME,
+    series.RESERVED_NAME,
+    push.REFUSED,
+    push.UNREACHABLE,
 }
 
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import ExponentialHistogramDataPoint, InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 
-from glasshouse_exporters.prometheus.otlp_metrics_exponential import exponential_bounds
+from glasshouse_exporters.prometheus.otlp.exponential import exponential_bounds
 from shown_metrics import ShownMetrics, request
 
 _DELTA = otlp.AGGREGATION_TEMPORALITY_DELTA

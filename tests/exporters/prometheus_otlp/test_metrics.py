@@ -5,7 +5,7 @@ import math
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as otlp
 
 from glasshouse_collector.core.metrics import Metrics
-from glasshouse_exporters.prometheus.otlp_metrics_series import LabelSettings
+from glasshouse_exporters.prometheus.otlp.series import LabelSettings
 from glasshouse_exporters.prometheus.own_names import own_names
 from shown_metrics import IDENTITY, ShownMetrics, attributes, request
 

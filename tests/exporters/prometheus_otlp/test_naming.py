@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.prometheus import _mapping as reference
 
-from glasshouse_exporters.prometheus import naming
 from glasshouse_exporters.prometheus.labels import label_name
+from glasshouse_exporters.prometheus.otlp import naming
 from glasshouse_exporters.prometheus.series import Kind
 
 _NAMES = [

@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry, Metric
 
-from glasshouse_exporters.prometheus.otlp_metrics_series import LabelSettings
+from glasshouse_exporters.prometheus.otlp.series import LabelSettings
 from shown_metrics import ShownMetrics
 
 _OURS = {"project", "job", "instance"}

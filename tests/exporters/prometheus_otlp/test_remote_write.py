@@ -21,9 +21,9 @@ from pydantic import ValidationError
 
 from collector_process import until
 from glasshouse_collector.core.errors import ConfigurationError
-from glasshouse_exporters.prometheus.remote_write import RemoteWrite
-from glasshouse_exporters.prometheus.remote_write_config import RemoteWriteConfig
-from glasshouse_exporters.prometheus.remote_write_series import EncodedSeries
+from glasshouse_exporters.prometheus.remote_write.config import RemoteWriteConfig
+from glasshouse_exporters.prometheus.remote_write.push import RemoteWrite
+from glasshouse_exporters.prometheus.remote_write.series import EncodedSeries
 from prometheus_server import prometheus_server
 from shown_metrics import ShownMetrics, attributes, request
 

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from glasshouse_exporters.prometheus.columns import Codes, Hashes, Mask, coded, column, group_numbers, mixed
-from glasshouse_exporters.prometheus.edges import EDGE, USER, Connection, Edges, EdgeSeries
-from glasshouse_exporters.prometheus.names import Names
-from glasshouse_exporters.prometheus.peers import peers_of
-from glasshouse_exporters.prometheus.pending import END, Ends, Pair, Pending, joined
 from glasshouse_exporters.prometheus.resources import OWN_PROJECT
-from glasshouse_exporters.prometheus.span_ids import SPAN_ID_LENGTH, TRACE_ID_LENGTH, Ids, SpanKeys, fixed
+from glasshouse_exporters.prometheus.service_graph.edges import EDGE, USER, Connection, Edges, EdgeSeries
+from glasshouse_exporters.prometheus.service_graph.names import Names
+from glasshouse_exporters.prometheus.service_graph.peers import peers_of
+from glasshouse_exporters.prometheus.service_graph.pending import END, Ends, Pair, Pending, joined
+from glasshouse_exporters.prometheus.spans.ids import SPAN_ID_LENGTH, TRACE_ID_LENGTH, Ids, SpanKeys, fixed
 
 _NANOSECONDS_A_SECOND = 1e9
 _MANY_NAMES = 100_000

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from glasshouse_exporters.prometheus.columns import Codes, column, group_numbers, mixed
-from glasshouse_exporters.prometheus.otlp_metrics_series import Points
+from glasshouse_exporters.prometheus.otlp.series import Points
 from glasshouse_exporters.prometheus.series import Numbers, Rows
 
 _SUM_AND_COUNT = 2

@@ -9,7 +9,7 @@ import cramjam
 import urllib3
 
 from glasshouse_collector.core.errors import ConfigurationError
-from glasshouse_exporters.prometheus.remote_write_config import RemoteWriteConfig
+from glasshouse_exporters.prometheus.remote_write.config import RemoteWriteConfig
 
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from glasshouse_exporters.prometheus.columns import Codes, column
 from glasshouse_exporters.prometheus.series import EXEMPLAR, Block, Exemplars, Kind, Rows
-from glasshouse_exporters.prometheus.span_ids import SPAN_ID_LENGTH, TRACE_ID_LENGTH, fixed
+from glasshouse_exporters.prometheus.spans.ids import SPAN_ID_LENGTH, TRACE_ID_LENGTH, fixed
 
 
 @dataclass(frozen=True, slots=True)

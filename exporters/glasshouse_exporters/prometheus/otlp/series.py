@@ -16,7 +16,7 @@ import pyarrow as pa
 from glasshouse_collector.core.batch import Signal
 from glasshouse_exporters.prometheus.columns import Codes, Hashes, column, mixed
 from glasshouse_exporters.prometheus.labels import label_name, label_set
-from glasshouse_exporters.prometheus.naming import attribute_labels, instance, job, metric_name
+from glasshouse_exporters.prometheus.otlp.naming import attribute_labels, instance, job, metric_name
 from glasshouse_exporters.prometheus.series import Kind, Rows
 
 NO_NAME = "no_name"

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from glasshouse_exporters.prometheus.columns import Coded, Codes, group
 from glasshouse_exporters.prometheus.histograms import buckets_of, histogram_rows
 from glasshouse_exporters.prometheus.labels import label_set
-from glasshouse_exporters.prometheus.names import Names
 from glasshouse_exporters.prometheus.series import Kind, Numbers, SeriesTable
+from glasshouse_exporters.prometheus.service_graph.names import Names
 
 PREFIX = "traces_service_graph"
 USER = "user"

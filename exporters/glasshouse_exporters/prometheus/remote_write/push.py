@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry
 
-from glasshouse_exporters.prometheus.remote_write_config import RemoteWriteConfig
-from glasshouse_exporters.prometheus.remote_write_endpoint import Endpoint, Refused, Unreachable
-from glasshouse_exporters.prometheus.remote_write_messages import Series, write_request
-from glasshouse_exporters.prometheus.remote_write_series import EncodedSeries
+from glasshouse_exporters.prometheus.remote_write.config import RemoteWriteConfig
+from glasshouse_exporters.prometheus.remote_write.endpoint import Endpoint, Refused, Unreachable
+from glasshouse_exporters.prometheus.remote_write.messages import Series, write_request
+from glasshouse_exporters.prometheus.remote_write.series import EncodedSeries
 from glasshouse_exporters.prometheus.series import FamilySnapshot
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from glasshouse_exporters.prometheus.histograms import buckets_of, histogram_row
 from glasshouse_exporters.prometheus.labels import label, label_name
 from glasshouse_exporters.prometheus.resources import OWN_PROJECT, Resources, resource_labels
 from glasshouse_exporters.prometheus.series import EXEMPLAR, Exemplars, Kind, Numbers, Rows, SeriesTable
-from glasshouse_exporters.prometheus.span_ids import SPAN_ID_LENGTH, TRACE_ID_LENGTH, fixed
+from glasshouse_exporters.prometheus.spans.ids import SPAN_ID_LENGTH, TRACE_ID_LENGTH, fixed
 
 CALLS = "traces_span_metrics_calls_total"
 DURATION = "traces_span_metrics_duration_milliseconds"

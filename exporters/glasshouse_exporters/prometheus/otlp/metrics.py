@@ -21,16 +21,16 @@ import pyarrow as pa
 
 from glasshouse_collector.core.batch import Signal
 from glasshouse_exporters.prometheus.columns import column
-from glasshouse_exporters.prometheus.otlp_metrics_exemplars import PointExemplars
-from glasshouse_exporters.prometheus.otlp_metrics_exponential import exponential_bounds, exponential_numbers
-from glasshouse_exporters.prometheus.otlp_metrics_histograms import (
+from glasshouse_exporters.prometheus.otlp.exemplars import PointExemplars
+from glasshouse_exporters.prometheus.otlp.exponential import exponential_bounds, exponential_numbers
+from glasshouse_exporters.prometheus.otlp.histograms import (
     histogram_numbers,
     histograms,
     summaries,
     summary_numbers,
 )
-from glasshouse_exporters.prometheus.otlp_metrics_points import Drop, Layout, PointWriter
-from glasshouse_exporters.prometheus.otlp_metrics_series import LabelSettings, Points, SeriesOfPoints
+from glasshouse_exporters.prometheus.otlp.points import Drop, Layout, PointWriter
+from glasshouse_exporters.prometheus.otlp.series import LabelSettings, Points, SeriesOfPoints
 from glasshouse_exporters.prometheus.series import Numbers, Rows, SeriesTable
 
 DELTA_GAUGE = "delta_not_monotonic"

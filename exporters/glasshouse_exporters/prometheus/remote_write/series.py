@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from glasshouse_exporters.prometheus.exposition import number
 from glasshouse_exporters.prometheus.labels import label_pairs
-from glasshouse_exporters.prometheus.remote_write_messages import Series, series
+from glasshouse_exporters.prometheus.remote_write.messages import Series, series
 from glasshouse_exporters.prometheus.series import BlockSnapshot, FamilySnapshot, Kind
 
 Sample = tuple[Series, float]

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glasshouse_exporters.prometheus.columns import Codes
-from glasshouse_exporters.prometheus.otlp_metrics_exemplars import PointExemplars
-from glasshouse_exporters.prometheus.otlp_metrics_series import MetricSeries, Points, newest_rows
+from glasshouse_exporters.prometheus.otlp.exemplars import PointExemplars
+from glasshouse_exporters.prometheus.otlp.series import MetricSeries, Points, newest_rows
 from glasshouse_exporters.prometheus.series import Block, ConflictingName, Family, Numbers, Rows, SeriesTable
 
 CONFLICTING_NAME = "conflicting_name"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from glasshouse_exporters.prometheus.columns import column
-from glasshouse_exporters.prometheus.otlp_metrics_histograms import Lists
+from glasshouse_exporters.prometheus.otlp.histograms import Lists
 from glasshouse_exporters.prometheus.series import Numbers, Rows
 
 _OCTAVES = {

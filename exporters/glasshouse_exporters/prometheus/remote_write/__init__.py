@@ -1,0 +1,1 @@
+"""The page, pushed to a Prometheus-compatible server."""

@@ -1,0 +1,1 @@
+"""Who calls whom, made from pairs of spans."""
