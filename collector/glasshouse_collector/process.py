@@ -22,7 +22,7 @@ def collect_garbage_seldom() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what a batch frees for the next one; call it before any thread starts. Elsewhere a no-op.
+    """Let glibc keep what a batch frees for the next one; before any thread starts. Elsewhere a no-op.
 
     By default glibc gives large blocks back to the kernel at once, which clears them page by page when they
     are asked for again: decoding takes two thirds more CPU (mallopt(3)). What is kept is kept once for all
