@@ -70,7 +70,8 @@ def _run(output: Path | None, templates: Path, version: str) -> list[str]:
     given, teams = read(), _version(version) >= TEAMS_SINCE
     if not any(templates.glob("*.tmpl")):
         raise ConfigurationError(
-            f"--templates: {templates} has no *.tmpl; alerts/alertmanager/templates has them"
+            f"--templates: there is no *.tmpl in {templates.absolute()}; "
+            "give the folder alerts/alertmanager/templates of the checkout"
         )
     if output is None:
         texts = str(templates.absolute() / "*.tmpl")
@@ -177,7 +178,8 @@ def _warnings(given: Mapping[str, Given], version: str, *, teams: bool) -> list[
     )
     if not channels & set(given):
         told.append(
-            f"nobody is told of alerts; set one of {', '.join(sorted(PREFIX + each for each in channels))}"
+            "alerts reach the list of /api/v1/alerts alone, at most; to tell people, set one of "
+            f"{', '.join(sorted(PREFIX + each for each in channels))}"
         )
     if "PAGERDUTY_ROUTING_KEY" in given and len(channels & set(given)) == 1:
         told.append("only critical alerts are sent, to PagerDuty; set a chat or e-mail for the others")

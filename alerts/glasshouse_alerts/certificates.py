@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import ClassVar
 
-from cryptography import x509
 from prometheus_client import Gauge
 from pydantic import Field
 
@@ -110,6 +109,8 @@ class _Watched:
 
 def earliest_expiry(path: Path) -> float:
     """Return when the first certificate of a PEM file ends, in seconds since 1970; raises `Unreadable`."""
+    from cryptography import x509  # noqa: PLC0415  (17 MB that a collector without files needs not)
+
     content = _content(path)
     try:
         certificates = x509.load_pem_x509_certificates(content)

@@ -1,5 +1,6 @@
 """`python -m glasshouse_alerts.stack`: collector, Prometheus and Alertmanager without containers."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _banner(settings: StackSettings, programs: Stack) -> str:
     lines = [
         "",
         f"  API           {programs.url(COLLECTOR)}   (/docs, /health, /metrics, /api/v1/alerts)",
-        f"  Prometheus    {programs.url(PROMETHEUS)}   (/alerts, /graph)",
+        f"  Prometheus    {programs.url(PROMETHEUS)}   (/alerts, /graph; first figures within half a minute)",
         f"  Alertmanager  {programs.url(ALERTMANAGER)}",
         f"  OTLP          {at.get('grpc', 'off')} (gRPC), {http}",
         f"  data          {folder.resolve()}",
@@ -73,10 +74,15 @@ def _banner(settings: StackSettings, programs: Stack) -> str:
     if settings.demo:
         where = folder / DEMO
         lines += ["", "  Break something in the shop:"]
-        lines += [f"    glasshouse demo --data-dir {where} fault payment:exception --duration 15m"]
+        lines += [f"    {_program()} demo --data-dir {where} fault payment:exception --duration 15m"]
     if programs.warnings:
         lines += ["", *(f"  {warning}" for warning in programs.warnings)]
     return "\n".join([*lines, "", "Ctrl-C stops everything.", ""])
+
+
+def _program() -> str:
+    """Return how the user can call the program that stands beside this Python."""
+    return "glasshouse" if shutil.which("glasshouse") else str(Path(sys.executable).parent / "glasshouse")
 
 
 if __name__ == "__main__":

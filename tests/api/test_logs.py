@@ -301,7 +301,7 @@ def test_an_unknown_record_is_not_found(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"level": "loud"}, "level: 'loud' is none; trace, debug"),
+        ({"level": "loud"}, "level: 'loud' is no level; one of trace, debug"),
         ({"start_time": "yesterday"}, "start_time: 'yesterday' is no time"),
         ({"end_time": "2030-13-01"}, "end_time"),
         ({"start_time": "1066-10-14T09:00:00Z"}, "start_time"),

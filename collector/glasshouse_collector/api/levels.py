@@ -28,6 +28,7 @@ def _lowest(name: str) -> int:
     number = LEVELS.get(_ALSO.get(name, name))
     if number is None:
         raise Problem(
-            HTTPStatus.BAD_REQUEST, f"level: {name[:64]!r} is none; {', '.join(LEVELS)} are expected"
+            HTTPStatus.BAD_REQUEST,
+            f"level: {name[:64]!r} is no level; one of {', '.join(LEVELS)} is expected",
         )
     return number

@@ -94,4 +94,5 @@ def _wrong_field(wrong: Any) -> str:
         return f"the body is no JSON: {wrong['ctx']['error']}"
     if wrong["type"] == "model_attributes_type" and wrong["loc"] == ("body",):
         return "the body should be a JSON object, sent with Content-Type: application/json"
-    return f"{'.'.join(str(part) for part in wrong['loc'])}: {wrong['msg']}"
+    field = ".".join(str(part) for part in wrong["loc"][1:]) or wrong["loc"][0]  # not where it was sent
+    return f"{field}: {'a value is needed' if wrong['type'] == 'missing' else wrong['msg']}"

@@ -71,6 +71,7 @@ class Pipeline:
             ):
                 await self._deliver(run)
                 await self._settings.consumer.commit(run)
+                del run  # not kept while the next one is waited for
 
     async def _deliver(self, run: Run) -> None:
         formed = await self._settings.runs.of(run)

@@ -152,7 +152,7 @@ def test_teams_needs_a_newer_alertmanager(tmp_path: Path) -> None:
     )
     assert answer.exit_code == 0
     assert "0.28 or later can. Teams is left out" in answer.output
-    assert "nobody is told" in answer.output
+    assert "to tell people, set one of GLASSHOUSE_ALERT_" in answer.output
     assert "msteams" not in (tmp_path / "a.yml").read_text()
 
 

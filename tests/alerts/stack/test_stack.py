@@ -101,7 +101,7 @@ def test_the_stack_is_what_the_files_say_and_stops_in_order(stack: StackProcess)
     )
     configured = yaml.safe_load(httpx.get(f"{at['Alertmanager']}/api/v2/status").json()["config"]["original"])
     assert f"{at['API']}/api/v1/alerts/webhook" in str(configured["receivers"])
-    assert "warning: nobody is told of alerts; set one of GLASSHOUSE_ALERT_EMAIL_TO" in stack.says()
+    assert "to tell people, set one of GLASSHOUSE_ALERT_EMAIL_TO" in stack.says()
     assert set(stack.programs().values()) == {"collector", "prometheus", "alertmanager"}
 
     stack.process.send_signal(signal.SIGINT)
