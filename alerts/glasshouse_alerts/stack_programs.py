@@ -230,7 +230,7 @@ def located(name: str) -> str:
     for each in PROGRAMS[name]:
         if path := shutil.which(each):
             return path
-    raise ConfigurationError(f"{name} is not installed; on Debian and Ubuntu `make prometheus` installs it")
+    raise ConfigurationError(f"{name} is not installed; on Debian and Ubuntu `make servers` installs it")
 
 
 def free_port() -> int:

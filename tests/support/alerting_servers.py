@@ -29,7 +29,7 @@ def skip_without_servers() -> None:
     """Skip a test of Prometheus and Alertmanager where they are not installed."""
     absent = [name for name, known in PROGRAMS.items() if not any(map(shutil.which, known))]
     if absent:
-        pytest.skip(f"{', '.join(absent)} not installed: `make prometheus` installs what Debian has")
+        pytest.skip(f"{', '.join(absent)} not installed: `make servers` installs what Debian has")
 
 
 class TradingService:

@@ -91,7 +91,7 @@ def test_promtool_takes_the_whole_folder(laid_out: Path) -> None:
     """Configuration, rules, targets and the key's file, which nobody else may read."""
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed: `make prometheus`")
+        pytest.skip("promtool is not installed: `make servers`")
     done = subprocess.run(
         [promtool, "check", "config", laid_out], capture_output=True, text=True, check=False
     )

@@ -181,7 +181,7 @@ def test_a_program_that_is_not_installed_is_named(tmp_path: Path) -> None:
     refused = StackProcess(tmp_path / "stack", "--any-port", PATH=str(Path(sys.executable).parent))
     assert refused.ended() == 2
     assert (
-        "error: prometheus is not installed; on Debian and Ubuntu `make prometheus` installs it"
+        "error: prometheus is not installed; on Debian and Ubuntu `make servers` installs it"
         in refused.says()
     )
     assert not (tmp_path / "stack" / "logs" / "collector.log").exists()

@@ -50,7 +50,7 @@ def test_hostile_labels_come_back_as_they_were(openmetrics: bool) -> None:
     assert not [sample for sample in shown if "forged" in sample.name]
 
 
-@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed: make prometheus")
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed: make servers")
 def test_promtool_takes_the_page() -> None:
     """Its linter reads the whole text and finds no mistake."""
     text = page(_table_of_hostile_labels()).replace("Help", "What it is")
