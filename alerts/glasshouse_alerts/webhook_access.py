@@ -9,7 +9,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
 
-from glasshouse_collector.core.access import DEFAULT_PROJECT, Authenticator, OpenAccess
+from glasshouse_collector.core.access import DEFAULT_PROJECT, Authenticator, OpenAccess, Scope
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import ConfigurationError, Unauthenticated
 
@@ -53,7 +53,7 @@ class AlertAccess:
     def _project_of(self, request: Request) -> str:
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            return self._authenticator().project_of(headers)
+            return self._authenticator().admit(headers, Scope.READ).project
         except Unauthenticated as refused:
             raise _refusal(str(refused)) from None
 

@@ -14,7 +14,7 @@ from glasshouse_collector.api.times import rfc3339
 from glasshouse_collector.api.trace_reading import read_trace
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.store import QueryLimits, Store
+from glasshouse_collector.store import EVERY_PROJECT, QueryLimits, Store
 from kept_records import keep
 
 Serve = Callable[..., httpx.Client]
@@ -181,7 +181,7 @@ def test_an_unknown_trace_is_404(client: httpx.Client) -> None:
 
 def test_a_trace_with_too_many_records_is_told_as_truncated(filled: Store) -> None:
     """The first records of an endless trace are told, and that there are more."""
-    trace = read_trace(filled, TRACE, QueryLimits(), most=1)
+    trace = read_trace(filled.of_project(EVERY_PROJECT), TRACE, QueryLimits(), most=1)
     assert trace is not None
     assert trace.truncated
     assert [it.name for it in trace.spans] == ["GET /"]

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from control_time import Time
-from glasshouse_collector.control import Database, Keyring, Keys, KeySettings, Projects, Scope
+from glasshouse_collector.control import Database, Keyring, Keys, KeySettings, Projects
+from glasshouse_collector.core.access import Scope
 from glasshouse_collector.core.errors import Forbidden, Unauthenticated
 
 DAY = timedelta(days=1)

@@ -12,11 +12,11 @@ from glasshouse_collector.control import (
     KeySettings,
     NotFound,
     Projects,
-    Scope,
     Taken,
     Wrong,
 )
 from glasshouse_collector.control.keys import KEY, hashed
+from glasshouse_collector.core.access import Scope
 
 DAY = timedelta(days=1)
 

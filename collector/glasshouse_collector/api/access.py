@@ -1,38 +1,112 @@
-"""Who may ask: the same keys that open the receivers open `/api/v1`."""
+"""Who may ask: the keys that open the receivers open `/api/v1` too, each for what it is made for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, Request
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi import Depends, Query, Request
+from fastapi.security import APIKeyHeader, HTTPBasic, HTTPBearer
 
 from glasshouse_collector.api.problems import Problem
-from glasshouse_collector.core.access import Authenticator
+from glasshouse_collector.core.access import PEER, SELF_PROJECT, Authenticator, Caller, Scope
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.core.errors import Unauthenticated
-
-# These two only tell the OpenAPI documentation what the authenticator accepts.
-_BEARER = HTTPBearer(auto_error=False, description="The collector's key")
-_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="The collector's key")
+from glasshouse_collector.core.errors import Backpressure, Forbidden, Unauthenticated
 
 
-def require_key(services: Services) -> Callable[..., None]:
-    """Return a dependency that answers 401 to whoever sends no valid key."""
+class _Basic(HTTPBasic):
+    """Only described: what is sent is the authenticator's to judge."""
 
-    def check(
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]
+        del request
+
+
+# These only tell the OpenAPI documentation what the authenticator accepts.
+_BEARER = HTTPBearer(auto_error=False, description="A project's key, or the operator's token")
+_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="A project's key")
+_BASIC = _Basic(auto_error=False, description="Any user, with a project's key as the password")
+
+
+def require(services: Services, scope: Scope) -> Callable[..., Caller]:
+    """Return a dependency that tells who asks; 401, 403 or 429 for whoever has no key of that scope."""
+
+    def admitted(
         request: Request,
         bearer: Annotated[object, Depends(_BEARER)],
         api_key: Annotated[object, Depends(_API_KEY)],
-    ) -> None:
-        del bearer, api_key
-        authenticator = services.get(Authenticator)  # type: ignore[type-abstract]
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        try:
-            authenticator.project_of(headers)
-        except Unauthenticated as refused:
-            raise Problem(
-                HTTPStatus.UNAUTHORIZED, str(refused), headers={"WWW-Authenticate": "Bearer"}
-            ) from None
+        basic: Annotated[object, Depends(_BASIC)],
+    ) -> Caller:
+        del bearer, api_key, basic
+        request.state.caller = caller = _admit(services, request, scope)
+        return caller
 
-    return check
+    return admitted
+
+
+def require_reader(services: Services) -> Callable[..., Caller]:
+    """Return a dependency that tells who asks and of which project: the key's, or one that may be named."""
+
+    def reader(
+        request: Request,
+        caller: Annotated[Caller, Depends(require(services, Scope.READ))],
+        project: Annotated[
+            str,
+            Query(
+                description="Of which project, for those who may see every one (the operator, and everyone "
+                "as long as there are no keys); `*`: of all. Else the key's.",
+                pattern=r"^([a-z0-9_][a-z0-9-]{0,62}|\*)?$",
+            ),
+        ] = "",
+    ) -> Caller:
+        if project and project != caller.project:
+            if not caller.everywhere:
+                raise Problem(
+                    HTTPStatus.FORBIDDEN, f"project: this key sees the project {caller.project} alone"
+                )
+            request.state.caller = caller = replace(caller, project=project)
+        return caller
+
+    return reader
+
+
+def require_operator(services: Services) -> Callable[..., None]:
+    """Return a dependency that lets in who may see what is every project's: 403 for a key of just one.
+
+    Keys of the collector's own project (`_self`) see it too.
+    """
+
+    def operator(caller: Annotated[Caller, Depends(require(services, Scope.READ))]) -> None:
+        if not caller.everywhere and caller.project != SELF_PROJECT:
+            raise Problem(
+                HTTPStatus.FORBIDDEN,
+                f"this shows every project; the operator's token or a key of {SELF_PROJECT} is needed",
+            )
+
+    return operator
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks, of a request that was let in."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def _admit(services: Services, request: Request, scope: Scope) -> Caller:
+    authenticator = services.get(Authenticator)  # type: ignore[type-abstract]
+    try:
+        return authenticator.admit(_headers(request), scope)
+    except Unauthenticated as refused:
+        raise Problem(HTTPStatus.UNAUTHORIZED, str(refused), headers={"WWW-Authenticate": "Bearer"}) from None
+    except Forbidden as refused:
+        raise Problem(HTTPStatus.FORBIDDEN, str(refused)) from None
+    except Backpressure as refused:
+        raise Problem(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            str(refused),
+            headers={"Retry-After": str(max(1, round(refused.retry_after)))},
+        ) from None
+
+
+def _headers(request: Request) -> Mapping[str, str]:
+    peer = {PEER: request.client.host} if request.client else {}
+    return {name.lower(): value for name, value in request.headers.items()} | peer

@@ -5,8 +5,9 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from glasshouse_collector.api.access import require_key
+from glasshouse_collector.api.access import require_reader
 from glasshouse_collector.api.config import ApiConfig
+from glasshouse_collector.api.exports import asked_format
 from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
 from glasshouse_collector.api.questions import Questions
@@ -19,9 +20,9 @@ from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.metrics import Metrics
 
 _DESCRIPTION = """
-Ask the collector how it does, and what it keeps. Everything under `/api/v1` needs the same key that
-senders of telemetry use, where one is set. Every error is a problem as RFC 9457 has it
-(`application/problem+json`), with one line in `detail` that says what was wrong.
+Ask the collector how it does, and what it keeps. Everything under `/api/v1` needs a key of the scope
+`read`, once there are keys, and answers of the key's own project alone. Every error is a problem as
+RFC 9457 has it (`application/problem+json`), with one line in `detail` that says what was wrong.
 """
 
 
@@ -53,9 +54,11 @@ def create_app(
 
 
 def _questions(services: Services, config: ApiConfig) -> APIRouter:
-    """Return everything under `/api/v1`, for those with a key."""
+    """Return what reads the store, for those with a key to read, each of its own project."""
     questions = Questions(services, config)
-    routes = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key(services))])
+    routes = APIRouter(
+        prefix="/api/v1", dependencies=[Depends(require_reader(services)), Depends(asked_format)]
+    )
     routes.include_router(trace_routes(questions))
     routes.include_router(log_routes(questions))
     routes.include_router(sql_routes(questions))

@@ -23,5 +23,9 @@ class ApiConfig(ComponentConfig):
     """A query whose answer has more bytes is refused."""
     query_concurrency: int = Field(default=4, ge=1, le=256)
     """Queries that run at once; one more waits."""
+    query_concurrency_per_key: int = Field(default=3, ge=1, le=256)
+    """Queries of one key that run at once; one more waits."""
+    slow_query_seconds: float = Field(default=5.0, gt=0)
+    """A query that takes this long is logged."""
     query_wait_seconds: float = Field(default=2.0, ge=0)
     """A query that waited this long for its turn is told to come back."""

@@ -8,7 +8,7 @@ from glasshouse_collector.api.levels import LEVELS
 from glasshouse_collector.api.log_model import LogCount, LogHistogram
 from glasshouse_collector.api.time_range import TimeRange
 from glasshouse_collector.api.times import rfc3339
-from glasshouse_collector.store import QueryLimits, Store
+from glasshouse_collector.store import ProjectStore, QueryLimits
 
 _SECOND: Final = 10**9
 _MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
@@ -22,7 +22,7 @@ _LEVEL: Final = f"multiIf({', '.join(_CASES)}, '{_UNSET}')"
 
 
 def count_logs(
-    store: Store, conditions: Conditions, within: TimeRange, most: int, limits: QueryLimits
+    store: ProjectStore, conditions: Conditions, within: TimeRange, most: int, limits: QueryLimits
 ) -> LogHistogram:
     """Return counts in steps of one length, at most `most` of them; raises `EngineFailure`.
 

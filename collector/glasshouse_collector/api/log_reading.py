@@ -10,7 +10,7 @@ from glasshouse_collector.api.log_place import Cursor, LogPlace, parse_id
 from glasshouse_collector.api.log_rows import LOG_COLUMNS, log_records
 from glasshouse_collector.api.time_range import TimeRange
 from glasshouse_collector.api.times import rfc3339
-from glasshouse_collector.store import QueryLimits, Store
+from glasshouse_collector.store import ProjectStore, QueryLimits
 
 Order = Literal["newest", "oldest"]
 
@@ -41,7 +41,7 @@ class LogQuestion:
     after: LogPlace | None = None
 
 
-def read_page(store: Store, asked: LogQuestion, limits: QueryLimits) -> LogPage:
+def read_page(store: ProjectStore, asked: LogQuestion, limits: QueryLimits) -> LogPage:
     """Return the records, at most `asked.limit`; raises `EngineFailure`.
 
     Time is looked through in spans that grow from five minutes on, beginning where the page begins: a page
@@ -64,7 +64,7 @@ def read_page(store: Store, asked: LogQuestion, limits: QueryLimits) -> LogPage:
     )
 
 
-def read_context(store: Store, place: LogPlace, lines: int, limits: QueryLimits) -> LogContext | None:
+def read_context(store: ProjectStore, place: LogPlace, lines: int, limits: QueryLimits) -> LogContext | None:
     """Return a record and up to `lines` on either side; None where it is not kept. Raises `EngineFailure`.
 
     Neighbours are records of the same service and instance (`service.instance.id`, else `host.name`) within
@@ -123,7 +123,7 @@ def _spans(asked: LogQuestion) -> Iterator[TimeRange]:
 
 
 def _read(
-    store: Store, asked: LogQuestion, span: TimeRange, most: int, limits: QueryLimits
+    store: ProjectStore, asked: LogQuestion, span: TimeRange, most: int, limits: QueryLimits
 ) -> list[LogRecord]:
     conditions = Conditions([*asked.conditions.terms], {**asked.conditions.values})
     moment = "fromUnixTimestamp64Nano({})"

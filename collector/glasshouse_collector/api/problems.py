@@ -11,6 +11,15 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
+PROBLEMS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""What any question may be answered with."""
 
 
 class ProblemDetails(BaseModel):
@@ -50,6 +59,16 @@ def answers(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
+
+
+def unavailable(reason: str) -> Problem:
+    """Return a 503 that asks to come back."""
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, one_line(reason), headers={"Retry-After": "2"})
+
+
+def one_line(text: object) -> str:
+    """Return the text with every run of white space as one blank, at most 2,000 characters."""
+    return " ".join(str(text).split())[:2000]
 
 
 def problem_response(

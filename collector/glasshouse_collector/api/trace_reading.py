@@ -20,7 +20,7 @@ from glasshouse_collector.api.trace_model import (
     TraceSpan,
 )
 from glasshouse_collector.api.trace_shape import TimedSpan, shape_of
-from glasshouse_collector.store import QueryLimits, Store
+from glasshouse_collector.store import ProjectStore, QueryLimits
 
 MOST_RECORDS: Final = 10_000
 """Spans, and log records, of one answer; a trace with more is told as truncated."""
@@ -67,7 +67,9 @@ LIMIT {{most:UInt64}}
 """  # noqa: S608  (our own column names; values are parameters)
 
 
-def read_trace(store: Store, trace_id: str, limits: QueryLimits, most: int = MOST_RECORDS) -> Trace | None:
+def read_trace(
+    store: ProjectStore, trace_id: str, limits: QueryLimits, most: int = MOST_RECORDS
+) -> Trace | None:
     """Return a trace, None where nothing of it is kept; raises `EngineFailure`.
 
     `trace_id` is 32 hex digits in lower case. Spans are found within the time that the lookup table
@@ -114,7 +116,9 @@ def _timed(row: Mapping[str, Any]) -> TimedSpan:
     return TimedSpan(row["SpanId"], row["ParentSpanId"] or None, start, start + int(row["Duration"]))
 
 
-def _read_spans(store: Store, asked: Mapping[str, str | int], limits: QueryLimits) -> list[dict[str, Any]]:
+def _read_spans(
+    store: ProjectStore, asked: Mapping[str, str | int], limits: QueryLimits
+) -> list[dict[str, Any]]:
     [extent] = store.query_arrow(_EXTENT, asked, limits=limits).to_pylist()
     if not extent["found"]:
         return []

@@ -3,7 +3,7 @@
 from glasshouse_collector.control.database import Database
 from glasshouse_collector.control.errors import NotFound, Taken, Wrong
 from glasshouse_collector.control.keyring import Keyring
-from glasshouse_collector.control.keys import Keys, KeySettings, NewKey, Scope, ShownKey
+from glasshouse_collector.control.keys import Keys, KeySettings, NewKey, ShownKey
 from glasshouse_collector.control.projects import Projects, ShownProject
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "NewKey",
     "NotFound",
     "Projects",
-    "Scope",
     "ShownKey",
     "ShownProject",
     "Taken",

@@ -9,8 +9,9 @@ from threading import Lock
 from sqlalchemy import select, update
 
 from glasshouse_collector.control.database import Database
-from glasshouse_collector.control.keys import KEY, Scope, ShownKey, hashed, shown
+from glasshouse_collector.control.keys import KEY, ShownKey, hashed, shown
 from glasshouse_collector.control.models import ApiKey, Project, utc_now
+from glasshouse_collector.core.access import Scope
 from glasshouse_collector.core.errors import Forbidden, Unauthenticated
 
 _NO_KEY = "gh_........"

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import select, update
@@ -17,20 +16,13 @@ from sqlalchemy import select, update
 from glasshouse_collector.control.database import Database
 from glasshouse_collector.control.errors import NotFound, Wrong
 from glasshouse_collector.control.models import MOST_DESCRIPTION, ApiKey, Project, utc_now
+from glasshouse_collector.core.access import Scope
 
 KEY: Final = re.compile(r"(gh_[A-Za-z0-9]{8})_([A-Za-z0-9_-]{43})")
 """A key: what it is recognised by, and its secret."""
 
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 _MOST_OVERLAP: Final = timedelta(days=90)
-
-
-class Scope(StrEnum):
-    """What a key opens."""
-
-    INGEST = "ingest"
-    READ = "read"
-    ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)

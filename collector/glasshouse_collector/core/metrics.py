@@ -224,6 +224,12 @@ class Beside:
         ("route",),
         buckets=_SECONDS,
     )
+    api_slow_questions = counter(
+        "glasshouse_api_slow_questions",
+        "Questions to the store that took longer than api.slow_query_seconds",
+        "questions",
+        ("route",),
+    )
     alerts_received = counter(
         "glasshouse_alerts_received", "Alerts that the webhook has kept", "alerts", ("status",)
     )

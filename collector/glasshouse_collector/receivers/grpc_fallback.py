@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import grpc
 
+from glasshouse_collector.core.access import Scope
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.receivers.answers import (
     SUCCESS_PROTOBUF,
@@ -85,12 +86,12 @@ class GrpcioServer:
             raise cannot_listen(TRANSPORT, host, port, why_not(host, port)) from None
 
     def _export(self, kind: RequestKind) -> Method:
-        project_of, door = self._desk.authenticator.project_of, self._desk.door
+        admit, door = self._desk.authenticator.admit, self._desk.door
 
         async def export(payload: bytes, context: Context) -> bytes:
             project = ""
             try:
-                project = project_of(_headers(context))
+                project = admit(_headers(context), Scope.INGEST).project
                 accepted = await door.accept(kind, payload, project, transport=TRANSPORT)
             except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
                 return await self._refuse(fault, context, (kind, project))

@@ -10,6 +10,7 @@ import resource
 from typing import ClassVar, Literal, TypeAlias
 
 import glasshouse_otlp_grpc
+from glasshouse_collector.core.access import Scope
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.receivers.answers import shorten, status_protobuf, success_protobuf
 from glasshouse_collector.receivers.grpc_serving import (
@@ -43,7 +44,7 @@ class NativeServer:
     def __init__(self, config: OtlpGrpcConfig, desk: Desk) -> None:
         self._config = config
         self._accept = desk.door.accept
-        self._project_of = desk.authenticator.project_of
+        self._admit = desk.authenticator.admit
         self._refused = desk.refused
         self._server: _Native | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -99,7 +100,7 @@ class NativeServer:
     def _look_at(self, metadata: dict[str, str]) -> str | Exception:
         """Return the sender's project, or why there is none."""
         try:
-            return self._project_of(metadata)
+            return self._admit(metadata, Scope.INGEST).project
         except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
             return fault
 

@@ -19,7 +19,7 @@ from grpc import StatusCode
 from prometheus_client import Counter
 
 from glasshouse_collector.codec.otlp_json import to_protobuf
-from glasshouse_collector.core.access import Authenticator
+from glasshouse_collector.core.access import Authenticator, Scope
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import Door
 from glasshouse_collector.core.errors import GlasshouseError
@@ -40,7 +40,7 @@ _LARGE_JSON = 64 * 1024
 """Bytes from which JSON is converted in a thread."""
 _SUPPORTED_ENCODINGS = ", ".join([*ENCODINGS, "identity"])
 
-Scope = MutableMapping[str, Any]
+AsgiScope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -115,7 +115,7 @@ class OtlpHttpApp:
         self._unfinished = Unfinished(limits.unfinished_bytes)
         self._one_large_json = asyncio.Semaphore(1)  # parsed JSON takes many times its size
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request; a fault of ours is a 503, never a 500."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         asked = _Asked(scope["method"], scope["path"], headers)
@@ -145,7 +145,7 @@ class OtlpHttpApp:
             if preflight is None:
                 raise _method_not_allowed(asked.method, self._cross_origin.allowed_methods)
             return Answer(204, preflight)
-        asked.project = project = self._authenticator.project_of(headers)
+        asked.project = project = self._authenticator.admit(headers, Scope.INGEST).project
         content_type = _content_type(headers)
         encoding = _content_encoding(headers)
         with Held(self._unfinished) as held:

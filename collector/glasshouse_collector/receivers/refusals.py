@@ -4,6 +4,7 @@
 |---|---|---|---|
 | `Undecodable` | INVALID_ARGUMENT | 400 | never |
 | `Unauthenticated` | UNAUTHENTICATED | 401 | never |
+| `Forbidden` | PERMISSION_DENIED | 403 | never |
 | `TooLarge` | RESOURCE_EXHAUSTED | 413 | never |
 | `Backpressure` | UNAVAILABLE | 503 | after the time it names |
 | any other | UNAVAILABLE | 503 | after a few seconds |
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 from grpc import StatusCode
 
-from glasshouse_collector.core.errors import Backpressure, TooLarge, Unauthenticated, Undecodable
+from glasshouse_collector.core.errors import Backpressure, Forbidden, TooLarge, Unauthenticated, Undecodable
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ def refusal_of(fault: Exception) -> Refusal:
             return Refusal("undecodable", StatusCode.INVALID_ARGUMENT, 400, str(fault))
         case Unauthenticated():
             return Refusal("unauthenticated", StatusCode.UNAUTHENTICATED, 401, str(fault))
+        case Forbidden():
+            return Refusal("forbidden", StatusCode.PERMISSION_DENIED, 403, str(fault))
         case TooLarge():
             return Refusal("too_large", StatusCode.RESOURCE_EXHAUSTED, 413, str(fault))
         case Backpressure():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from glasshouse_collector.core.errors import GlasshouseError, Retryable
-from glasshouse_collector.store.engine import Engine, EngineFailure, Parameters, Statistics
+from glasshouse_collector.store.engine import Engine, EngineFailure, Options, Parameters, Statistics
 from glasshouse_collector.store.limits import QueryLimits
 
 _HARMLESS_TABLE_FUNCTIONS = frozenset(
@@ -44,6 +44,11 @@ _SYSTEM_TABLES = frozenset(
     }
     | {"settings", "table_functions", "tables", "time_zones", "zeros", "zeros_mt"}
 )
+_OF_ONE_PROJECT = frozenset(
+    {"columns", "data_type_families", "formats", "functions", "keywords", "numbers", "numbers_mt", "one"}
+    | {"time_zones", "zeros", "zeros_mt"}
+)
+"""What tells nothing of how much others keep."""
 _NODES = frozenset(
     {"ArrayJoin", "Asterisk", "ColumnsExceptTransformer", "ColumnsListMatcher", "ColumnsRegexpMatcher"}
     | {"ColumnsReplaceTransformer", "ColumnsReplaceTransformer::Replacement", "ColumnsTransformerList"}
@@ -98,18 +103,31 @@ class QueryAnswer:
 
 
 class ReadOnlyQueries:
-    """Answers users' SQL from one engine."""
+    """Answers users' SQL from one engine; `of_one_project` keeps from them what the engine says of all."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, of_one_project: bool = False) -> None:
         self._engine = engine
+        self._system_tables = _OF_ONE_PROJECT if of_one_project else _SYSTEM_TABLES
+        self._databases = {engine.database.lower(), "system"} | (
+            set() if of_one_project else {"information_schema"}
+        )
         self._table_functions: frozenset[str] | None = None
 
-    def answer(self, sql: str, limits: QueryLimits, parameters: Parameters | None = None) -> QueryAnswer:
-        """Run one statement that only reads; raises `QueryRefused`, `Retryable`."""
+    def answer(
+        self,
+        sql: str,
+        limits: QueryLimits,
+        parameters: Parameters | None = None,
+        options: Options | None = None,
+    ) -> QueryAnswer:
+        """Run one statement that only reads, with `options` of ours; raises `QueryRefused`, `Retryable`."""
+        options = options or {}
         try:
             selects, statement = self._admit(sql, parameters)
-            answer = self._engine.query_readonly(statement, parameters, limits.options())
-            columns = self._columns(statement, parameters) if selects else _arrow_columns(answer.table)
+            answer = self._engine.query_readonly(statement, parameters, {**limits.options(), **options})
+            columns = (
+                self._columns(statement, parameters, options) if selects else _arrow_columns(answer.table)
+            )
         except EngineFailure as failure:
             raise _refusal(failure) from None
         return QueryAnswer(columns, answer.table, answer.statistics)
@@ -180,7 +198,7 @@ class ReadOnlyQueries:
             elif kind == "TableIdentifier":
                 self._check_table(named)
             elif kind == "Identifier":
-                _check_identifier(named)
+                self._check_identifier(named)
             parent_is_table = depth + 1 if kind == "TableExpression" else -1
 
     def _check_function(self, name: str, *, as_table: bool) -> None:
@@ -200,21 +218,22 @@ class ReadOnlyQueries:
         database, dot, table = name.lower().rpartition(".")
         if not re.fullmatch(r"\w+(\.\w+)?", name):
             raise QueryRefused(f"{name!r} is no table of the store")
-        if dot and database not in (self._engine.database.lower(), "system", "information_schema"):
+        if dot and database not in self._databases:
             raise QueryRefused(f"database {database} is not open to queries")
-        if database == "system" and table not in _SYSTEM_TABLES:
+        if database == "system" and table not in self._system_tables:
             raise QueryRefused(f"{name} is not open to queries")
 
-    def _columns(self, statement: str, parameters: Parameters | None) -> list[tuple[str, str]]:
+    def _check_identifier(self, name: str) -> None:
+        first, _, rest = name.lower().partition(".")
+        if first == "system" and rest.split(".")[0] not in self._system_tables:
+            raise QueryRefused(f"{name} is not open to queries")
+
+    def _columns(
+        self, statement: str, parameters: Parameters | None, options: Options
+    ) -> list[tuple[str, str]]:
         # of no limit of the asker's: this answer has a row a column
-        described = self._engine.query_readonly(f"DESCRIBE TABLE ({statement}\n)", parameters, {}).table
+        described = self._engine.query_readonly(f"DESCRIBE TABLE ({statement}\n)", parameters, options).table
         return list(zip(described["name"].to_pylist(), described["type"].to_pylist(), strict=True))
-
-
-def _check_identifier(name: str) -> None:
-    first, _, rest = name.lower().partition(".")
-    if first == "system" and rest.split(".")[0] not in _SYSTEM_TABLES:
-        raise QueryRefused(f"{name} is not open to queries")
 
 
 def _what_is(line: str) -> str:

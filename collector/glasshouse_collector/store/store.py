@@ -10,10 +10,19 @@ import pyarrow.compute as pc
 from glasshouse_collector.core.batch import Signal
 from glasshouse_collector.core.errors import Permanent, Retryable
 from glasshouse_collector.core.schema import TABLE_COLUMNS, TIME_COLUMN
-from glasshouse_collector.store.engine import Answer, Engine, EngineFailure, Options, Parameters, quoted
+from glasshouse_collector.store.engine import (
+    Answer,
+    Engine,
+    EngineFailure,
+    Options,
+    Parameters,
+    literal,
+    quoted,
+)
 from glasshouse_collector.store.failures import classify
 from glasshouse_collector.store.limits import QueryLimits
 from glasshouse_collector.store.migrate import TABLE_OF, TRACE_TIMES, Migrations
+from glasshouse_collector.store.project_store import ProjectStore
 from glasshouse_collector.store.readonly import QueryAnswer, ReadOnlyQueries
 from glasshouse_collector.store.settings import Folder, StoreSettings, locate
 
@@ -49,6 +58,7 @@ class Store:
         self._engine = engine
         self._settings = settings
         self._readonly = ReadOnlyQueries(engine)
+        self._with_project: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, settings: StoreSettings) -> Self:
@@ -76,6 +86,7 @@ class Store:
 
         Does nothing the second time. Raises `StoreError`, and `Retryable` where the server is out of reach.
         """
+        self._with_project = frozenset()
         return Migrations(self._engine, self._settings).apply()
 
     def insert(self, signal: Signal, records: pa.RecordBatch, *, token: str) -> None:
@@ -143,6 +154,21 @@ class Store:
             return records
         rows = records.column(records.schema.get_field_index("BatchRow"))
         return records.filter(pc.invert(pc.is_in(rows, value_set=pa.array(kept, pa.uint32()))))
+
+    def of_project(self, project: str, comment: str = "") -> ProjectStore:
+        """Return the store as one project sees it, or all (`EVERY_PROJECT`); `comment` names it to `cancel`.
+
+        Raises `EngineFailure`.
+        """
+        if not self._with_project:
+            sql = "SELECT table FROM system.columns WHERE database = {database:String} AND name = 'Project'"
+            found = self._engine.query(sql, {"database": self._engine.database}).table
+            self._with_project = frozenset(found["table"].to_pylist() if found.num_columns else ())
+        return ProjectStore(self._engine, project, self._with_project, comment)
+
+    def cancel(self, comment: str) -> None:
+        """End the queries that run under `comment`; returns at once. Raises `EngineFailure`."""
+        self._engine.command(f"KILL QUERY WHERE Settings['log_comment'] = {literal(comment)} ASYNC")
 
     def query_arrow(
         self, sql: str, parameters: Parameters | None = None, *, limits: QueryLimits | None = None

@@ -1,7 +1,7 @@
 """Log records: pages of them, and the lines around one."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -12,19 +12,12 @@ from glasshouse_collector.api.log_model import LogContext, LogHistogram, LogPage
 from glasshouse_collector.api.log_place import fingerprint, parse_cursor, parse_id
 from glasshouse_collector.api.log_reading import LogQuestion, Order, read_context, read_page
 from glasshouse_collector.api.log_text import with_text
-from glasshouse_collector.api.problems import Problem, answers
+from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range
-from glasshouse_collector.store import Store
 
 MOST_LOGS = 1000
 MOST_STEPS = 1000
-_PROBLEMS = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
 
 Texts = Annotated[list[str], Query(max_length=MOST_CONDITIONS)]
 
@@ -67,7 +60,7 @@ def log_routes(questions: Questions) -> APIRouter:
     """Return `/logs` and what lies under it."""
     routes = APIRouter(tags=["logs"])
 
-    @routes.get("/logs", summary="Read log records", response_model=LogPage, responses=answers(*_PROBLEMS))
+    @routes.get("/logs", summary="Read log records", response_model=LogPage, responses=answers(*PROBLEMS))
     async def logs(  # noqa: PLR0913, PLR0917  (one each parameter)
         request: Request,
         conditions: Annotated[Conditions, Depends(log_conditions)],
@@ -91,13 +84,15 @@ def log_routes(questions: Questions) -> APIRouter:
             question,
             going_on.after if going_on else None,
         )
-        return await _answer(request, lambda store: read_page(store, asked, questions.limits))
+        return await questions.answer(
+            request, lambda store: read_page(store, asked, questions.limits), rows="logs"
+        )
 
     @routes.get(
         "/logs/histogram",
         summary="Count log records by time and level",
         response_model=LogHistogram,
-        responses=answers(*_PROBLEMS),
+        responses=answers(*PROBLEMS),
     )
     async def histogram(
         request: Request,
@@ -106,15 +101,17 @@ def log_routes(questions: Questions) -> APIRouter:
         steps: Annotated[int, Query(ge=1, le=MOST_STEPS, description="Into how many steps at most.")] = 60,
     ) -> Response:
         """Return how many log records there are for which all that is asked holds, in steps of one length."""
-        return await _answer(
-            request, lambda store: count_logs(store, conditions, within, steps, questions.limits)
+        return await questions.answer(
+            request,
+            lambda store: count_logs(store, conditions, within, steps, questions.limits),
+            rows="steps",
         )
 
     @routes.get(
         "/logs/{log_id}/context",
         summary="Read the log records around one",
         response_model=LogContext,
-        responses=answers(*_PROBLEMS, HTTPStatus.NOT_FOUND),
+        responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
     async def context(
         request: Request,
@@ -123,16 +120,10 @@ def log_routes(questions: Questions) -> APIRouter:
     ) -> Response:
         """Return a log record and its neighbours of the same service and instance, within an hour."""
         place = parse_id(log_id)
-        return await _answer(request, lambda store: read_context(store, place, lines, questions.limits))
-
-    async def _answer(request: Request, read: Any) -> Response:
-        def ask(store: Store) -> bytes | None:
-            found = read(store)
-            return None if found is None else found.model_dump_json().encode()
-
-        body = await questions.ask(request, ask)
-        if body is None:
-            raise Problem(HTTPStatus.NOT_FOUND, "no such log record is kept: its retention may be over")
-        return Response(body, media_type="application/json")
+        return await questions.answer(
+            request,
+            lambda store: read_context(store, place, lines, questions.limits),
+            missing="no such log record is kept: its retention may be over",
+        )
 
     return routes

@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from glasshouse_collector.api.access import require_key
+from glasshouse_collector.api.access import require_operator
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
@@ -16,8 +16,8 @@ _END = b"# EOF\n"
 
 
 def metrics_routes(services: Services) -> APIRouter:
-    """Return `/metrics`, for those with a key where one is set: labels are made of what applications send."""
-    routes = APIRouter(tags=["metrics"], dependencies=[Depends(require_key(services))])
+    """Return `/metrics`, for the operator: its labels are made of what every project sends."""
+    routes = APIRouter(tags=["metrics"], dependencies=[Depends(require_operator(services))])
     registry, page = services.get(Metrics).registry, services.get(MetricsPage)
 
     @routes.get(

@@ -8,10 +8,11 @@ import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from glasshouse_collector.api.exports import MEDIA_TYPES, Format, encode_table, format_of
 from glasshouse_collector.api.json_values import json_values
-from glasshouse_collector.api.problems import answers
+from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
-from glasshouse_collector.store import QueryAnswer, Store
+from glasshouse_collector.store import ProjectStore, QueryAnswer
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -69,32 +70,27 @@ def sql_routes(questions: Questions) -> APIRouter:
         response_model=SqlAnswer,
         responses={
             200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}},
-            **answers(
-                HTTPStatus.BAD_REQUEST,
-                HTTPStatus.UNAUTHORIZED,
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                HTTPStatus.SERVICE_UNAVAILABLE,
-            ),
+            **answers(*PROBLEMS, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         },
     )
     async def sql(request: Request, question: SqlQuestion) -> Response:
         """Run one read-only statement within the collector's limits of time, rows and memory.
 
-        Answers JSON, or an Arrow IPC stream to `Accept: application/vnd.apache.arrow.stream`. A
+        Answers JSON, another `format`, or an Arrow IPC stream to
+        `Accept: application/vnd.apache.arrow.stream`. A
         statement that is wrong or may not run is a 400 with ClickHouse's message; one that goes
         over a limit is a 422, never a shorter answer; where too many questions are being
         answered, or the store is away, it is a 503 with Retry-After.
         """
+        wanted = format_of(request)
         as_arrow = ARROW in request.headers.get("accept", "")
-        encode = _arrow if as_arrow else _json
 
-        def ask(store: Store) -> bytes:
+        def ask(store: ProjectStore) -> bytes:
             answer = store.query_readonly(question.query, questions.limits, question.parameters)
-            return encode(answer)
+            return _arrow(answer) if as_arrow else _encoded(answer, wanted)
 
         body = await questions.ask(request, ask)
-        return Response(body, media_type=ARROW if as_arrow else "application/json")
+        return Response(body, media_type=ARROW if as_arrow else MEDIA_TYPES[wanted])
 
     return routes
 
@@ -107,11 +103,15 @@ def _arrow(answer: QueryAnswer) -> bytes:
     return body
 
 
-def _json(answer: QueryAnswer) -> bytes:
+def _encoded(answer: QueryAnswer, wanted: Format) -> bytes:
     columns = [
         json_values(column, kind)
         for column, (_, kind) in zip(answer.table.columns, answer.columns, strict=True)
     ]
+    return _json(answer, columns) if wanted is Format.JSON else encode_table(answer.table, columns, wanted)
+
+
+def _json(answer: QueryAnswer, columns: list[list[Any]]) -> bytes:
     statistics = answer.statistics
     return orjson.dumps(
         {

@@ -6,11 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from glasshouse_collector.api.problems import Problem, answers
+from glasshouse_collector.api.problems import PROBLEMS, Problem, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.trace_model import Trace
 from glasshouse_collector.api.trace_reading import read_trace
-from glasshouse_collector.store import Store
 
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _EXAMPLE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -24,33 +23,20 @@ def trace_routes(questions: Questions) -> APIRouter:
         "/traces/{trace_id}",
         summary="Read one trace",
         response_model=Trace,
-        responses=answers(
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
+        responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
     async def trace(
         request: Request,
         trace_id: Annotated[str, Path(description="32 hex digits, in either case", examples=[_EXAMPLE])],
     ) -> Response:
-        """Return the spans and log records of one trace, of every project, in the order of time."""
+        """Return the spans and log records of one trace, in the order of time."""
         wanted = _normal(trace_id)
 
-        def ask(store: Store) -> bytes | None:
-            # Serialised here, in the thread: a large trace must not hold up the receivers' loop.
-            found = read_trace(store, wanted, questions.limits)
-            return None if found is None else found.model_dump_json().encode()
-
-        body = await questions.ask(request, ask)
-        if body is None:
-            raise Problem(
-                HTTPStatus.NOT_FOUND,
-                f"nothing is kept of trace {wanted}: it has not arrived yet, or its retention is over",
-            )
-        return Response(body, media_type="application/json")
+        return await questions.answer(
+            request,
+            lambda store: read_trace(store, wanted, questions.limits),
+            missing=f"nothing is kept of trace {wanted}: it has not arrived yet, or its retention is over",
+        )
 
     return routes
 
