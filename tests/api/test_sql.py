@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import httpx
 import pyarrow as pa
@@ -191,24 +192,48 @@ def test_a_query_over_a_limit_names_the_setting(  # noqa: PLR0913, PLR0917  (fix
     assert answer.json()["clickhouse_code"] > 0
 
 
+@dataclass
+class HeldStore:
+    """A store whose questions wait until they may go on; notes what it is asked."""
+
+    store: Store
+    entered: threading.Event = field(default_factory=threading.Event)
+    leave: threading.Event = field(default_factory=threading.Event)
+    asked: list[str] = field(default_factory=list)
+
+    def of_project(self, project: str, comment: str) -> Any:
+        """Return a project's view of it."""
+        within = self.store.of_project(project, comment)
+        ask = within.query_readonly
+
+        def query_readonly(sql: str, *arguments: Any) -> Any:
+            self.asked.append(sql)
+            self.entered.set()
+            assert self.leave.wait(30)
+            return ask(sql, *arguments)
+
+        within.query_readonly = query_readonly  # type: ignore[method-assign]
+        return within
+
+
+def hold(services: Services, store: Store) -> HeldStore:
+    """Let the services offer a held store."""
+    held = HeldStore(store)
+    services.provide(Store, cast("Store", held))
+    return held
+
+
 def test_too_many_questions_are_told_to_come_back(services: Services, store: Store, serve: Serve) -> None:
     """A question that finds no free turn in time is 503 with Retry-After; the running one is answered."""
-    entered, leave = threading.Event(), threading.Event()
-
-    class SlowStore(Store):
-        def query_readonly(self, *arguments: Any, **more: Any) -> Any:
-            entered.set()
-            assert leave.wait(30)
-            return super().query_readonly(*arguments, **more)
-
-    services.provide(Store, SlowStore(store.engine, store._settings))
-    client = serve(create_app(services, ApiConfig(query_concurrency=1, query_wait_seconds=0.05)))
+    held = hold(services, store)
+    limits = ApiConfig(query_concurrency=1, query_concurrency_per_key=2, query_wait_seconds=0.05)
+    client = serve(create_app(services, limits))
     first: list[httpx.Response] = []
     asking = threading.Thread(target=lambda: first.append(ask(client, "SELECT 1")))
     asking.start()
-    assert entered.wait(30)
+    assert held.entered.wait(30)
     refused = ask(client, "SELECT 2")
-    leave.set()
+    held.leave.set()
     asking.join()
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "2"
@@ -216,31 +241,68 @@ def test_too_many_questions_are_told_to_come_back(services: Services, store: Sto
     assert ask(client, "SELECT 3").json()["rows"] == [[3]]
 
 
+def test_one_key_leaves_turns_to_others(services: Services, store: Store, serve: Serve) -> None:
+    """Beyond its own turns a key is told 429, while another project is still answered."""
+    held = hold(services, store)
+    limits = ApiConfig(query_concurrency=2, query_concurrency_per_key=1, query_wait_seconds=0.05)
+    client = serve(create_app(services, limits))
+    asking = threading.Thread(target=lambda: ask(client, "SELECT 1"))
+    asking.start()
+    assert held.entered.wait(30)
+    refused = ask(client, "SELECT 2")
+    held.leave.set()
+    other = client.post("/api/v1/sql?project=other", json={"query": "SELECT 3"})
+    asking.join()
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "2"
+    assert other.json()["rows"] == [[3]]
+
+
 def test_who_hangs_up_while_waiting_is_not_asked_for(services: Services, store: Store, serve: Serve) -> None:
     """A question whose asker left before its turn never reaches the store."""
-    entered, leave = threading.Event(), threading.Event()
-    asked: list[str] = []
-
-    class SlowStore(Store):
-        def query_readonly(self, sql: str, *arguments: Any, **more: Any) -> Any:
-            asked.append(sql)
-            entered.set()
-            assert leave.wait(30)
-            return super().query_readonly(sql, *arguments, **more)
-
-    services.provide(Store, SlowStore(store.engine, store._settings))
+    held = hold(services, store)
     client = serve(create_app(services, ApiConfig(query_concurrency=1, query_wait_seconds=30)))
     asking = threading.Thread(target=lambda: ask(client, "SELECT 1"))
     asking.start()
-    assert entered.wait(30)
+    assert held.entered.wait(30)
     with httpx.Client(base_url=client.base_url, timeout=0.5) as hasty, pytest.raises(httpx.ReadTimeout):
         ask(hasty, "SELECT 2")
     wait_for_status(client, "400")
-    leave.set()
+    held.leave.set()
     asking.join()
-    assert asked == ["SELECT 1"]
+    assert held.asked == ["SELECT 1"]
     assert ask(client, "SELECT 3").status_code == 200
-    assert asked == ["SELECT 1", "SELECT 3"]
+    assert held.asked == ["SELECT 1", "SELECT 3"]
+
+
+def test_who_hangs_up_while_asking_stops_the_query(services: Services, store: Store, serve: Serve) -> None:
+    """The engine ends the query long before its limit, and the turn is free again."""
+    services.provide(Store, store)
+    client = serve(create_app(services, ApiConfig(query_concurrency=1, query_seconds=600)))
+    endless = "SELECT sum(cityHash64(number)) FROM numbers(100000000000)"
+    running = (
+        "SELECT query FROM system.processes "
+        "WHERE query LIKE '%numbers(100000000000)%' AND query NOT LIKE '%processes%'"
+    )
+    with httpx.Client(base_url=client.base_url, timeout=1) as hasty, pytest.raises(httpx.ReadTimeout):
+        ask(hasty, endless)
+    wait_for_status(client, "400")
+    assert not store.query_arrow(running).num_rows
+    assert ask(client, "SELECT 3").json()["rows"] == [[3]]
+
+
+def test_a_slow_question_is_logged_without_what_it_asks(
+    services: Services, store: Store, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its route, project and ClickHouse's mark of it are told, its SQL is not; and it is counted."""
+    services.provide(Store, store)
+    client = serve(create_app(services, ApiConfig(slow_query_seconds=0.001)))
+    ask(client, "SELECT 'confidential', sum(number) FROM numbers(10000000)")
+    [told] = [it.getMessage() for it in caplog.records if "slow question" in it.getMessage()]
+    assert "POST /api/v1/sql took" in told
+    assert "project default, key none, log_comment glasshouse-" in told
+    assert "confidential" not in told
+    assert 'glasshouse_api_slow_questions_total{route="/api/v1/sql"} 1.0' in client.get("/metrics").text
 
 
 def wait_for_status(client: httpx.Client, status: str) -> None:

@@ -10,7 +10,7 @@ from glasshouse_collector.api.config import ApiConfig
 from glasshouse_collector.api.exports import asked_format
 from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
-from glasshouse_collector.api.questions import Questions
+from glasshouse_collector.api.questions import PREFIX, Questions
 from glasshouse_collector.api.routes.health import health_routes
 from glasshouse_collector.api.routes.logs import log_routes
 from glasshouse_collector.api.routes.metrics import metrics_routes
@@ -57,7 +57,7 @@ def _questions(services: Services, config: ApiConfig) -> APIRouter:
     """Return what reads the store, for those with a key to read, each of its own project."""
     questions = Questions(services, config)
     routes = APIRouter(
-        prefix="/api/v1", dependencies=[Depends(require_reader(services)), Depends(asked_format)]
+        prefix=PREFIX, dependencies=[Depends(require_reader(services)), Depends(asked_format)]
     )
     routes.include_router(trace_routes(questions))
     routes.include_router(log_routes(questions))

@@ -37,6 +37,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+PREFIX = "/api/v1"
+"""Under which every question is asked."""
+
 
 class Questions:
     """Runs blocking questions to the store in threads, each on its caller's project alone.
@@ -127,7 +130,7 @@ class Questions:
         """Log a slow question: by its route, never its values; ClickHouse's query log has the comment."""
         if seconds < self._slow_seconds:
             return
-        route = getattr(request.scope.get("route"), "path", "unknown")
+        route = PREFIX + getattr(request.scope.get("route"), "path", "unknown")
         self._services.get(Metrics).api_slow_questions.labels(route).inc()
         log.warning(
             "slow question: %s %s took %.1f s, project %s, key %s, log_comment %s",
@@ -160,6 +163,7 @@ async def _cancel(store: Store, comment: str, running: "asyncio.Task[T]") -> Non
 
 
 _CANCEL_AGAIN_SECONDS = 0.5
+_CANCELLED = 394
 _MEMORY_LIMIT_EXCEEDED = 241
 _TIMED_OUT = frozenset({159, 160, 209})
 _TOO_BIG = frozenset({158, _MEMORY_LIMIT_EXCEEDED, 307, 396})
@@ -182,6 +186,8 @@ def _of_engine(failure: EngineFailure) -> Exception:
     """Return what to raise where one of our own queries failed: the failure itself, where it is our fault."""
     if failure.code is None:
         return unavailable(str(failure))
+    if failure.code == _CANCELLED:
+        return unavailable("the query was cancelled in ClickHouse; ask again")
     if failure.code in _TIMED_OUT:
         return over_limit(QueryTimedOut(str(failure), failure.code))
     if failure.code in _TOO_BIG:
