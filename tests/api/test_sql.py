@@ -212,7 +212,7 @@ class HeldStore:
             assert self.leave.wait(30)
             return ask(sql, *arguments)
 
-        within.query_readonly = query_readonly  # type: ignore[method-assign]
+        within.query_readonly = query_readonly  # type: ignore[method-assign, assignment]
         return within
 
 
