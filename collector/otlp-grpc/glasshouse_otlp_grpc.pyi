@@ -35,8 +35,8 @@ class Server(Generic[_Tag]):
     def take(self, most: int) -> list[tuple[int, _Tag, dict[str, str], bytes]]:
         """Return requests, `most` at most: (token, tag of the method, metadata, message); never waits.
 
-        The metadata is in ASCII, names in lower case, without gRPC's own; requests of one connection that send the same
-        may share one dict. Each request is to be answered once, by its token.
+        The metadata is in ASCII, names in lower case, without gRPC's own, and has the sender's IP address as `:peer`, a
+        name that no sender can use; requests of one connection that send the same may share one dict. Each request is to be answered once, by its token.
         """
 
     def refused(self) -> dict[str, int]:

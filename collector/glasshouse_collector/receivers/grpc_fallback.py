@@ -5,8 +5,9 @@ from typing import ClassVar, Literal, TypeAlias
 
 import grpc
 
-from glasshouse_collector.core.access import Scope
+from glasshouse_collector.core.access import PEER, Scope
 from glasshouse_collector.core.batch import RequestKind
+from glasshouse_collector.core.peers import peer_of_grpc
 from glasshouse_collector.receivers.answers import (
     SUCCESS_PROTOBUF,
     shorten,
@@ -111,7 +112,9 @@ class GrpcioServer:
 
 def _headers(context: Context) -> dict[str, str]:
     metadata = context.invocation_metadata() or ()
-    return {key: value for key, value in metadata if isinstance(value, str)}
+    headers = {key: value for key, value in metadata if isinstance(value, str)}
+    headers[PEER] = peer_of_grpc(context.peer())
+    return headers
 
 
 async def _check_health(request: bytes, context: Context) -> bytes:

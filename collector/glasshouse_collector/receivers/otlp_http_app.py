@@ -19,10 +19,11 @@ from grpc import StatusCode
 from prometheus_client import Counter
 
 from glasshouse_collector.codec.otlp_json import to_protobuf
-from glasshouse_collector.core.access import Authenticator, Scope
+from glasshouse_collector.core.access import PEER, Authenticator, Scope
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import Door
 from glasshouse_collector.core.errors import GlasshouseError
+from glasshouse_collector.core.peers import peer_of
 from glasshouse_collector.receivers import answers
 from glasshouse_collector.receivers.cors import CrossOrigin
 from glasshouse_collector.receivers.decompression import ENCODINGS, IDENTITY, decompress, too_large
@@ -118,6 +119,7 @@ class OtlpHttpApp:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request; a fault of ours is a 503, never a 500."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers[PEER] = _peer(scope)
         asked = _Asked(scope["method"], scope["path"], headers)
         try:
             answer = await self._answer(asked, receive)
@@ -224,6 +226,11 @@ class OtlpHttpApp:
             return Answer(refusal.http_status, _with_length(JSON, body) + more, body)
         body = answers.status_protobuf(refusal)
         return Answer(refusal.http_status, _with_length(PROTOBUF, body) + more, body)
+
+
+def _peer(scope: AsgiScope) -> str:
+    client = scope.get("client")
+    return peer_of(client[0]) if client else ""
 
 
 def _content_type(headers: Mapping[str, str]) -> str:

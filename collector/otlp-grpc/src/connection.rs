@@ -6,6 +6,7 @@ use crate::request::Begun;
 use crate::server::Shared;
 use bytes::Bytes;
 use h2::server::{Builder, Connection};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,11 +29,12 @@ const RESET_REMEMBERED_TIME: Duration = Duration::from_secs(1);
 /// Serve until either side has enough, or a stop has let it finish. TLS would wrap `stream`.
 pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
+    peer: IpAddr,
     shared: Arc<Shared>,
     stopping: watch::Receiver<bool>,
 ) {
     match timeout(PREFACE_TIME, builder().handshake(stream)).await {
-        Ok(Ok(connection)) => serve_requests(connection, shared, stopping).await,
+        Ok(Ok(connection)) => serve_requests(connection, peer, shared, stopping).await,
         Ok(Err(error)) if error.is_io() => {} // closed by whoever only looked whether the port is open
         Ok(Err(_)) => shared.exchange.count(Reason::NoHttp),
         Err(_) => shared.exchange.count(Reason::Slow),
@@ -55,10 +57,11 @@ fn builder() -> Builder {
 
 async fn serve_requests<T: AsyncRead + AsyncWrite + Unpin>(
     mut connection: Connection<T, Bytes>,
+    peer: IpAddr,
     shared: Arc<Shared>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let mut last_seen = LastSeen::default();
+    let mut last_seen = LastSeen::by(peer);
     let mut told = false;
     loop {
         tokio::select! {

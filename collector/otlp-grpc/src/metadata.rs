@@ -5,18 +5,23 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TE};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+/// What the sender's address is told as; no header can have this name.
+const PEER: &str = ":peer";
 
 /// Headers in ASCII, without those of the protocol itself; their Python form is made once.
 pub struct Metadata {
+    peer: IpAddr,
     headers: Vec<(HeaderName, HeaderValue)>,
     as_dict: PyOnceLock<Py<PyDict>>,
 }
 
 impl Metadata {
-    fn of(headers: &HeaderMap) -> Self {
+    fn of(peer: IpAddr, headers: &HeaderMap) -> Self {
         let own = told(headers).map(|(name, value)| (name.clone(), value.clone())).collect();
-        Self { headers: own, as_dict: PyOnceLock::new() }
+        Self { peer, headers: own, as_dict: PyOnceLock::new() }
     }
 
     fn is_of(&self, headers: &HeaderMap) -> bool {
@@ -28,13 +33,15 @@ impl Metadata {
     /// The memory it takes, about.
     pub fn size(&self) -> usize {
         const ENTRY: usize = 128; // the vector's, and the dictionary's
-        self.headers.iter().map(|(name, value)| ENTRY + name.as_str().len() + value.len()).sum()
+        let headers = self.headers.iter().map(|(name, value)| ENTRY + name.as_str().len() + value.len());
+        ENTRY + headers.sum::<usize>()
     }
 
-    /// A dict; of a name sent more than once, the last value.
+    /// A dict, with the sender's address as `:peer`; of a name sent more than once, the last value.
     pub fn as_dict(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
         let made = self.as_dict.get_or_try_init(py, || {
             let dict = PyDict::new(py);
+            dict.set_item(PEER, self.peer.to_string())?;
             for (name, value) in &self.headers {
                 dict.set_item(name.as_str(), value.to_str().unwrap_or_default())?;
             }
@@ -54,17 +61,22 @@ fn told(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)
 }
 
 /// The metadata last seen on a connection.
-#[derive(Default)]
 pub struct LastSeen {
+    peer: IpAddr,
     metadata: Option<Arc<Metadata>>,
 }
 
 impl LastSeen {
+    /// Nothing yet, of a sender at that address; an IPv4 one stays one where IPv6 is listened to.
+    pub fn by(peer: IpAddr) -> Self {
+        Self { peer: peer.to_canonical(), metadata: None }
+    }
+
     /// The metadata of these headers: the last one's, where it says the same.
     pub fn of(&mut self, headers: &HeaderMap) -> Arc<Metadata> {
         match &self.metadata {
             Some(last) if last.is_of(headers) => Arc::clone(last),
-            _ => Arc::clone(self.metadata.insert(Arc::new(Metadata::of(headers)))),
+            _ => Arc::clone(self.metadata.insert(Arc::new(Metadata::of(self.peer, headers)))),
         }
     }
 }

@@ -131,14 +131,14 @@ async fn accept(
     stopping: watch::Receiver<bool>,
 ) {
     while let Ok(place) = Arc::clone(&room).acquire_owned().await {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             sleep(ACCEPT_AGAIN).await;
             continue;
         };
         let _unsupported = configure(&stream);
         let (shared, stopping) = (Arc::clone(&shared), stopping.clone());
         open.spawn(async move {
-            connection::serve(stream, shared, stopping).await;
+            connection::serve(stream, peer.ip(), shared, stopping).await;
             drop(place);
         });
     }
