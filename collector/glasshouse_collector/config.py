@@ -119,6 +119,9 @@ class ApiSection(_Section):
     query_seconds: float = Field(30, gt=0, description="time of one query")
     query_rows: int = Field(100_000, ge=1, description="rows of one answer")
     query_memory: ByteSize = Field(ByteSize(2 << 30), ge=1 << 20, description="memory of one query")
+    query_concurrency: int = Field(4, ge=1, le=256, description="queries at once; one more waits")
+    query_concurrency_per_key: int = Field(3, ge=1, le=256, description="queries of one key at once")
+    slow_query_seconds: float = Field(5, gt=0, description="a query that takes as long is logged")
 
 
 class _Components(PydanticBaseSettingsSource):

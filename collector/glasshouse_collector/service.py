@@ -215,6 +215,9 @@ class Collector:
             query_seconds=limits.query_seconds,
             query_rows=limits.query_rows,
             query_memory=int(limits.query_memory),
+            query_concurrency=limits.query_concurrency,
+            query_concurrency_per_key=limits.query_concurrency_per_key,
+            slow_query_seconds=limits.slow_query_seconds,
         )
         routes = [extension.routes for _, extension in extensions if extension.routes is not None]
         app = create_app(self.services, config, extensions_routes=routes)

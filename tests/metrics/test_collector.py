@@ -151,6 +151,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], See
     settings = folder / "settings.yaml"
     written = {
         "journal": {"max_bytes": JOURNAL_BYTES},
+        "api": {"slow_query_seconds": 0.0001},
         "exporters": {
             "clickhouse": {},
             "prometheus": {"max_series": MOST_SERIES},
