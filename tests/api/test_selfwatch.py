@@ -38,9 +38,11 @@ class KeepingDoor:
         self.opened = asyncio.Event()
         self.opened.set()
 
-    async def accept(self, kind: RequestKind, payload: bytes, project: str, *, transport: str) -> Accepted:
+    async def accept(
+        self, kind: RequestKind, payload: bytes, project: str, *, transport: str, key: str = ""
+    ) -> Accepted:
         """Keep the request."""
-        assert (project, transport) == (SELF_PROJECT, "self")
+        assert (project, transport, key) == (SELF_PROJECT, "self", "")
         await self.opened.wait()
         self.meanwhile()
         self.requests.append((kind, payload))

@@ -65,9 +65,11 @@ class ScriptedDoor:
     entered: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
 
-    async def accept(self, kind: RequestKind, payload: bytes, project: str, *, transport: str) -> Accepted:
+    async def accept(
+        self, kind: RequestKind, payload: bytes, project: str, *, transport: str, key: str = ""
+    ) -> Accepted:
         """Do as scripted."""
-        del kind, payload, project, transport
+        del kind, payload, project, transport, key
         self.entered.set()
         if self.hold:
             await asyncio.to_thread(self.release.wait, 30)

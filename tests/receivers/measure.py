@@ -31,9 +31,11 @@ EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 class OpenDoor:
     """Takes everything and keeps nothing."""
 
-    async def accept(self, kind: RequestKind, payload: bytes, project: str, *, transport: str) -> Accepted:
+    async def accept(
+        self, kind: RequestKind, payload: bytes, project: str, *, transport: str, key: str = ""
+    ) -> Accepted:
         """Return at once."""
-        del kind, payload, project, transport
+        del kind, payload, project, transport, key
         return Accepted(1)
 
 

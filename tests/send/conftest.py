@@ -34,9 +34,11 @@ class KeepingDoor:
     refusals: list[Exception] = field(default_factory=list)
     attempts: int = 0
 
-    async def accept(self, kind: RequestKind, payload: bytes, project: str, *, transport: str) -> Accepted:
+    async def accept(
+        self, kind: RequestKind, payload: bytes, project: str, *, transport: str, key: str = ""
+    ) -> Accepted:
         """Keep what the codec accepts."""
-        del project, transport
+        del project, transport, key
         self.attempts += 1
         if self.refusals:
             raise self.refusals.pop(0)

@@ -60,10 +60,13 @@ class Accepted:
 class Door(Protocol):
     """Where receivers hand over what came in."""
 
-    async def accept(self, kind: RequestKind, payload: bytes, project: str, *, transport: str) -> Accepted:
+    async def accept(
+        self, kind: RequestKind, payload: bytes, project: str, *, transport: str, key: str = ""
+    ) -> Accepted:
         """Check `payload` (an uncompressed protobuf request) and put it on disk; return once it is kept.
 
-        `transport` names the receiver in the metrics. Raises `Undecodable`, `Backpressure`.
+        `transport` names the receiver in the metrics; `key` is `Caller.key`, by which the sender's quota
+        is found. Raises `Undecodable`, `LimitReached`, `Backpressure`.
         """
 
 

@@ -30,11 +30,19 @@ class Forbidden(GlasshouseError):
 
 
 class Backpressure(GlasshouseError):
-    """The journal is full: send again after `retry_after` seconds."""
+    """It cannot be taken now (the journal is full): send again after `retry_after` seconds."""
 
     def __init__(self, retry_after: float, reason: str) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class LimitReached(Backpressure):
+    """The sender is over a limit of its own; `limit` is the limit's label in the metrics."""
+
+    def __init__(self, limit: str, retry_after: float, reason: str) -> None:
+        super().__init__(retry_after, reason)
+        self.limit = limit
 
 
 class Retryable(GlasshouseError):

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from prometheus_client import Counter, Gauge
 
 from glasshouse_collector.codec import Codec
+from glasshouse_collector.core.access import NoQuotas, Quotas
 from glasshouse_collector.core.batch import Frame, RequestKind
 from glasshouse_collector.core.clock import Clock
 from glasshouse_collector.core.components import Accepted
@@ -37,31 +38,47 @@ class _Counters(NamedTuple):
 class JournalDoor:
     """A `Door` onto the journal: what `accept` returned for has been fsynced."""
 
-    def __init__(self, codec: Codec, journal: Appends, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, codec: Codec, journal: Appends, metrics: Metrics, clock: Clock, quotas: Quotas | None = None
+    ) -> None:
         self._codec = codec
         self._journal = journal
+        self._quotas = quotas or NoQuotas()
         self._metrics = metrics
         self._clock = clock
         self._counters: dict[tuple[RequestKind, str, str], _Counters] = {}
         self._last: dict[str, Gauge] = {}
 
-    async def accept(self, kind: RequestKind, payload: bytes, project: str, *, transport: str) -> Accepted:
-        """Check `payload` and put it on disk; raises `Undecodable`, `Backpressure`.
+    async def accept(
+        self, kind: RequestKind, payload: bytes, project: str, *, transport: str, key: str = ""
+    ) -> Accepted:
+        """Check `payload` and put it on disk; raises `Undecodable`, `LimitReached`, `Backpressure`.
 
         A request without one acceptable record is answered, and leaves nothing in the journal.
         """
+        self._quotas.admit(key)
         if len(payload) < LARGE_PAYLOAD:
             checked = self._codec.check(kind, payload)
         else:
             checked = await asyncio.to_thread(self._codec.check, kind, payload)
         frame = Frame(kind, project, checked.accepted, self._clock.time_ns(), payload)
         if checked.accepted:
-            await self._journal.append(frame)
+            await self._keep(frame, key)
         self._count(frame, transport)
         if not checked.rejected:
             return Accepted(checked.accepted)
         self._metrics.rejected_records.labels(kind, "invalid_id", project).inc(checked.rejected)
         return Accepted(checked.accepted, checked.rejected, _why_rejected(kind, checked.rejected))
+
+    async def _keep(self, frame: Frame, key: str) -> None:
+        """Put it on disk; it counts against the quota before, as many may be on their way at once."""
+        size = len(frame.payload)
+        self._quotas.book(key, frame.records, size)
+        try:
+            await self._journal.append(frame)
+        except BaseException:
+            self._quotas.book(key, -frame.records, -size)
+            raise
 
     def _count(self, frame: Frame, transport: str) -> None:
         kind, project = frame.kind, frame.project

@@ -92,8 +92,9 @@ class GrpcioServer:
         async def export(payload: bytes, context: Context) -> bytes:
             project = ""
             try:
-                project = admit(_headers(context), Scope.INGEST).project
-                accepted = await door.accept(kind, payload, project, transport=TRANSPORT)
+                caller = admit(_headers(context), Scope.INGEST)
+                project = caller.project
+                accepted = await door.accept(kind, payload, project, transport=TRANSPORT, key=caller.key)
             except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
                 return await self._refuse(fault, context, (kind, project))
             return success_protobuf(accepted) if accepted.message or accepted.rejected else SUCCESS_PROTOBUF

@@ -10,8 +10,9 @@ import resource
 from typing import ClassVar, Literal, TypeAlias
 
 import glasshouse_otlp_grpc
-from glasshouse_collector.core.access import Scope
+from glasshouse_collector.core.access import NO_KEY, Caller, Scope
 from glasshouse_collector.core.batch import RequestKind
+from glasshouse_collector.core.errors import Unauthenticated
 from glasshouse_collector.receivers.answers import shorten, status_protobuf, success_protobuf
 from glasshouse_collector.receivers.grpc_serving import (
     EXPORTS,
@@ -29,6 +30,8 @@ _BACKLOG = 1024
 _TAKEN_AT_ONCE = 256
 """Requests taken before the loop does anything else."""
 _MOST_CONNECTIONS = 10_000
+
+_NOBODY = Unauthenticated(NO_KEY)
 
 _METHODS: dict[str, RequestKind | None] = {**EXPORTS, HEALTH_CHECK: None}
 
@@ -83,24 +86,24 @@ class NativeServer:
     ) -> None:
         """Begin what waits; who sends the same metadata in one go is looked at once."""
         looked_at: dict[str, str] | None = None
-        project: str | Exception = ""
+        caller: Caller | Exception = _NOBODY
         for token, kind, metadata, payload in server.take(_TAKEN_AT_ONCE):
             if kind is None:
                 server.answer(token, SERVING)
                 continue
             if metadata is not looked_at:
-                looked_at, project = metadata, self._look_at(metadata)
-            if isinstance(project, Exception):
-                self._refuse(token, project, server, (kind, ""))
+                looked_at, caller = metadata, self._look_at(metadata)
+            if isinstance(caller, Exception):
+                self._refuse(token, caller, server, (kind, ""))
             else:
-                export = self._export(token, kind, payload, project, server)
+                export = self._export(token, kind, payload, caller, server)
                 self._exporting[token] = loop.create_task(export, name=TRANSPORT)
         self._count_refused(server)
 
-    def _look_at(self, metadata: dict[str, str]) -> str | Exception:
-        """Return the sender's project, or why there is none."""
+    def _look_at(self, metadata: dict[str, str]) -> Caller | Exception:
+        """Return the sender, or why there is none."""
         try:
-            return self._admit(metadata, Scope.INGEST).project
+            return self._admit(metadata, Scope.INGEST)
         except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
             return fault
 
@@ -109,13 +112,13 @@ class NativeServer:
         token: int,
         kind: RequestKind,
         payload: bytes,
-        project: str,
+        caller: Caller,
         server: _Native,
     ) -> None:
         try:
-            accepted = await self._accept(kind, payload, project, transport=TRANSPORT)
+            accepted = await self._accept(kind, payload, caller.project, transport=TRANSPORT, key=caller.key)
         except Exception as fault:  # noqa: BLE001  (whatever happens, the sender gets an answer)
-            self._refuse(token, fault, server, (kind, project))
+            self._refuse(token, fault, server, (kind, caller.project))
         else:
             if accepted.message or accepted.rejected:
                 server.answer(token, success_protobuf(accepted))

@@ -147,7 +147,8 @@ class OtlpHttpApp:
             if preflight is None:
                 raise _method_not_allowed(asked.method, self._cross_origin.allowed_methods)
             return Answer(204, preflight)
-        asked.project = project = self._authenticator.admit(headers, Scope.INGEST).project
+        caller = self._authenticator.admit(headers, Scope.INGEST)
+        asked.project = project = caller.project
         content_type = _content_type(headers)
         encoding = _content_encoding(headers)
         with Held(self._unfinished) as held:
@@ -156,7 +157,7 @@ class OtlpHttpApp:
                 body = await self._decompressed(encoding, body, held)
             if content_type == JSON:
                 body = await self._converted(kind, body)
-            accepted = await self._door.accept(kind, body, project, transport=TRANSPORT)
+            accepted = await self._door.accept(kind, body, project, transport=TRANSPORT, key=caller.key)
         if not accepted.rejected and not accepted.message:
             return _SUCCESS[content_type]
         is_json = content_type == JSON

@@ -6,6 +6,7 @@
 | `Unauthenticated` | UNAUTHENTICATED | 401 | never |
 | `Forbidden` | PERMISSION_DENIED | 403 | never |
 | `TooLarge` | RESOURCE_EXHAUSTED | 413 | never |
+| `LimitReached` | RESOURCE_EXHAUSTED | 429 | after the time it names |
 | `Backpressure` | UNAVAILABLE | 503 | after the time it names |
 | any other | UNAVAILABLE | 503 | after a few seconds |
 """
@@ -15,7 +16,14 @@ from dataclasses import dataclass
 
 from grpc import StatusCode
 
-from glasshouse_collector.core.errors import Backpressure, Forbidden, TooLarge, Unauthenticated, Undecodable
+from glasshouse_collector.core.errors import (
+    Backpressure,
+    Forbidden,
+    LimitReached,
+    TooLarge,
+    Unauthenticated,
+    Undecodable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +57,13 @@ def refusal_of(fault: Exception) -> Refusal:
         case TooLarge():
             return Refusal("too_large", StatusCode.RESOURCE_EXHAUSTED, 413, str(fault))
         case Backpressure():
-            return Refusal("backpressure", StatusCode.UNAVAILABLE, 503, str(fault), fault.retry_after)
+            return _later(fault)
     log.error("a request could not be taken; its sender was told to send it again", exc_info=fault)
     message = "the collector failed to take the request, its log says why: send it again"
     return Refusal("fault", StatusCode.UNAVAILABLE, 503, message, RETRY_AFTER_FAULT)
+
+
+def _later(fault: Backpressure) -> Refusal:
+    if isinstance(fault, LimitReached):  # it takes a RetryInfo for OTLP to have this code sent again
+        return Refusal(fault.limit, StatusCode.RESOURCE_EXHAUSTED, 429, str(fault), fault.retry_after)
+    return Refusal("backpressure", StatusCode.UNAVAILABLE, 503, str(fault), fault.retry_after)
