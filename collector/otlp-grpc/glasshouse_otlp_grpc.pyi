@@ -1,7 +1,19 @@
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 _Tag = TypeVar("_Tag")
+
+class Tls:
+    """What a server speaks TLS with."""
+
+    def __init__(
+        self, certificates: bytes, key: bytes, client_ca: bytes | None = None, *, oldest: Literal["1.2", "1.3"] = "1.2"
+    ) -> None:
+        """Take the server's chain of certificates (its own first) and its key, both in PEM.
+
+        Where there is a `client_ca`, clients have to show a certificate that one of these signed. TLS of `oldest` and
+        later is spoken. Raises `ValueError`, which names what is wrong.
+        """
 
 class Server(Generic[_Tag]):
     """A gRPC server for unary methods, on a thread of its own that never waits for the interpreter's lock.
@@ -20,13 +32,14 @@ class Server(Generic[_Tag]):
         max_unfinished_bytes: int,
         body_seconds: float,
         max_connections: int,
+        tls: Tls | None = None,
     ) -> None:
         """Serve at listening TCP sockets, given as file descriptors that from now on are the server's to close.
 
         `methods` has a tag for each path (`/package.Service/Method`). A message may have `max_message_bytes`, as sent
         and again after decompression (gzip, deflate); all that are being read or answered `max_unfinished_bytes`
         together, beyond which senders are told to come back. A request has to arrive within `body_seconds`. Further
-        connections than `max_connections` wait. Raises `OSError`, `ValueError`.
+        connections than `max_connections` wait. Where there is `tls`, nothing else is spoken. Raises `OSError`, `ValueError`.
         """
 
     def fileno(self) -> int:
@@ -41,6 +54,12 @@ class Server(Generic[_Tag]):
 
     def refused(self) -> dict[str, int]:
         """Return how many requests the server itself has refused since the last call, by reason."""
+
+    def set_tls(self, tls: Tls) -> None:
+        """Speak TLS with this from the next connection on; those that are open go on as they are."""
+
+    def failed_handshake(self) -> tuple[str, str] | None:
+        """Return the peer's address and the reason of the last TLS handshake that failed since the last call."""
 
     def succeed(self, tokens: list[int]) -> None:
         """Answer requests with the empty message."""

@@ -1,9 +1,10 @@
-//! One connection: HTTP/2 by prior knowledge, within limits.
+//! One connection: HTTP/2, by prior knowledge or over TLS, within limits.
 
 use crate::metadata::LastSeen;
 use crate::refusal::Reason;
 use crate::request::Begun;
 use crate::server::Shared;
+use crate::tls::shake_hands;
 use bytes::Bytes;
 use h2::server::{Builder, Connection};
 use std::net::IpAddr;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ServerConfig;
 
 const PREFACE_TIME: Duration = Duration::from_secs(20);
 /// Also bounds what a connection takes whose peer never reads its answers.
@@ -26,8 +28,33 @@ const RESET_UNSEEN: usize = 64;
 const RESET_REMEMBERED: usize = 64;
 const RESET_REMEMBERED_TIME: Duration = Duration::from_secs(1);
 
-/// Serve until either side has enough, or a stop has let it finish. TLS would wrap `stream`.
+/// Serve until either side has enough, or a stop has let it finish.
 pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: T,
+    peer: IpAddr,
+    shared: Arc<Shared>,
+    stopping: watch::Receiver<bool>,
+) {
+    match shared.tls.now() {
+        None => serve_http2(stream, peer, shared, stopping).await,
+        // apart, so that connections without TLS take no memory for it
+        Some(config) => Box::pin(serve_tls(stream, config, peer, shared, stopping)).await,
+    }
+}
+
+async fn serve_tls<T: AsyncRead + AsyncWrite + Unpin>(
+    stream: T,
+    config: Arc<ServerConfig>,
+    peer: IpAddr,
+    shared: Arc<Shared>,
+    stopping: watch::Receiver<bool>,
+) {
+    if let Some(stream) = shake_hands(stream, config, peer, &shared.exchange).await {
+        serve_http2(stream, peer, shared, stopping).await;
+    }
+}
+
+async fn serve_http2<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
     peer: IpAddr,
     shared: Arc<Shared>,

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -59,6 +60,7 @@ pub struct Exchange {
     unanswered: Mutex<HashMap<u64, Unanswered>>,
     next_token: AtomicU64,
     refused: [AtomicU64; Reason::NAMES.len()],
+    handshake: Mutex<Option<(IpAddr, String)>>,
 }
 
 impl Exchange {
@@ -76,6 +78,7 @@ impl Exchange {
             unanswered: Mutex::default(),
             next_token: AtomicU64::new(0),
             refused: Default::default(),
+            handshake: Mutex::default(),
         })
     }
 
@@ -124,6 +127,16 @@ impl Exchange {
     pub fn take_refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.refused.iter().map(|count| count.swap(0, Relaxed));
         Reason::NAMES.into_iter().zip(counts).filter(|(_, count)| *count > 0)
+    }
+
+    /// Note why a handshake failed; the last one is remembered.
+    pub fn note_handshake(&self, peer: IpAddr, why: String) {
+        *locked(&self.handshake) = Some((peer, why));
+    }
+
+    /// The last handshake that failed since the last call.
+    pub fn take_handshake(&self) -> Option<(IpAddr, String)> {
+        locked(&self.handshake).take()
     }
 
     /// Answer many requests with the empty message.

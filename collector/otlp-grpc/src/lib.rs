@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  sockets ─▶ connection ─▶ request: head, body, decompress ─▶ exchange ─▶ take()      Python's thread,
-//!             (HTTP/2: h2)                                     exchange ◀─ succeed() …  no per-request wake-up
-//!                         ◀─ answer: message or status, trailers ◀─┘
+//!             (TLS: rustls,                                    exchange ◀─ succeed() …  no per-request wake-up
+//!             HTTP/2: h2) ◀─ answer: message or status, trailers ◀─┘
 //! ```
 //!
 //! The server's thread never waits for the interpreter's lock: it leaves requests in the exchange and writes
@@ -20,6 +20,7 @@ mod refusal;
 mod request;
 mod server;
 mod status;
+mod tls;
 mod unfinished;
 
 use std::time::Duration;

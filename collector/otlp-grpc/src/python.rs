@@ -4,6 +4,7 @@ use crate::Limits;
 use crate::answer::Answer;
 use crate::exchange::Exchange;
 use crate::server::{Server, Shared};
+use crate::tls::{self, Spoken};
 use crate::unfinished::Unfinished;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -12,9 +13,26 @@ use std::net::TcpListener;
 use std::os::fd::{FromRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::task::TaskTracker;
 
 type Taken<'py> = (u64, Py<PyAny>, Py<PyDict>, Bound<'py, PyBytes>);
+
+/// What a server speaks TLS with.
+#[pyclass(frozen, module = "glasshouse_otlp_grpc", name = "Tls")]
+struct PyTls {
+    config: Arc<ServerConfig>,
+}
+
+#[pymethods]
+impl PyTls {
+    #[new]
+    #[pyo3(signature = (certificates, key, client_ca=None, *, oldest="1.2"))]
+    fn new(certificates: &[u8], key: &[u8], client_ca: Option<&[u8]>, oldest: &str) -> PyResult<Self> {
+        let config = tls::config(certificates, key, client_ca, oldest).map_err(PyValueError::new_err)?;
+        Ok(Self { config })
+    }
+}
 
 /// A gRPC server for unary methods.
 #[pyclass(frozen, module = "glasshouse_otlp_grpc", name = "Server")]
@@ -27,7 +45,7 @@ struct PyServer {
 #[pymethods]
 impl PyServer {
     #[new]
-    #[pyo3(signature = (listeners, methods, *, max_message_bytes, max_unfinished_bytes, body_seconds, max_connections))]
+    #[pyo3(signature = (listeners, methods, *, max_message_bytes, max_unfinished_bytes, body_seconds, max_connections, tls=None))]
     fn new(
         listeners: Vec<RawFd>,
         methods: &Bound<'_, PyDict>,
@@ -35,6 +53,7 @@ impl PyServer {
         max_unfinished_bytes: usize,
         body_seconds: f64,
         max_connections: usize,
+        tls: Option<&PyTls>,
     ) -> PyResult<Self> {
         if listeners.iter().any(|fd| *fd < 0) {
             return Err(PyValueError::new_err("a listener is a file descriptor"));
@@ -50,10 +69,14 @@ impl PyServer {
         let shared = Arc::new(Shared {
             limits,
             methods: paths.into_iter().enumerate().map(|(number, path)| (path, number)).collect(),
+            tls: Spoken::default(),
             exchange: Exchange::new().map_err(os_error)?,
             unfinished: Unfinished::new(limits.unfinished_bytes),
             in_hand: TaskTracker::new(),
         });
+        if let Some(tls) = tls {
+            shared.tls.set(Arc::clone(&tls.config));
+        }
         let server = Server::start(listeners, Arc::clone(&shared), max_connections).map_err(os_error)?;
         Ok(Self { tags: methods.values().iter().map(Bound::unbind).collect(), shared, server })
     }
@@ -84,6 +107,17 @@ impl PyServer {
             counts.set_item(reason, count)?;
         }
         Ok(counts)
+    }
+
+    /// Speak TLS with this from the next connection on.
+    fn set_tls(&self, tls: &PyTls) {
+        self.shared.tls.set(Arc::clone(&tls.config));
+    }
+
+    /// Return the address and the reason of the last handshake that failed since the last call, if any.
+    fn failed_handshake(&self) -> Option<(String, String)> {
+        let (peer, why) = self.shared.exchange.take_handshake()?;
+        Some((peer.to_canonical().to_string(), why))
     }
 
     /// Answer requests with the empty message.
@@ -121,5 +155,6 @@ fn os_error(error: std::io::Error) -> PyErr {
 
 #[pymodule]
 fn glasshouse_otlp_grpc(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyTls>()?;
     module.add_class::<PyServer>()
 }

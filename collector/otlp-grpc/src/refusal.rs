@@ -33,6 +33,8 @@ pub enum Reason {
     NotFound,
     /// The request did not arrive in time.
     Slow,
+    /// No handshake of TLS was made: none was tried, in time, or either side would not have the other.
+    TlsHandshake,
     /// The message has more bytes than one may have.
     TooLarge,
     /// What was sent is no gRPC request.
@@ -43,12 +45,13 @@ pub enum Reason {
 
 impl Reason {
     /// Each one's name, in the order of their numbers.
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 9] = [
         "backpressure",
         "disconnected",
         "no_http",
         "not_found",
         "slow",
+        "tls_handshake",
         "too_large",
         "undecodable",
         "unsupported_encoding",

@@ -1,6 +1,7 @@
 //! The server's thread: listens, serves, stops.
 
 use crate::exchange::Exchange;
+use crate::tls::Spoken;
 use crate::unfinished::Unfinished;
 use crate::{Limits, connection};
 use socket2::{SockRef, TcpKeepalive};
@@ -32,6 +33,8 @@ pub struct Shared {
     pub limits: Limits,
     /// The number of each path.
     pub methods: HashMap<String, usize>,
+    /// Whether TLS is spoken, and with what.
+    pub tls: Spoken,
     /// The way to Python and back.
     pub exchange: Exchange,
     /// The memory of all requests.
