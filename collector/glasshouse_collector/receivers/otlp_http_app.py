@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from grpc import StatusCode
 from prometheus_client import Counter
 
+from glasshouse_collector.codec.decompression import ENCODINGS, IDENTITY, decompress, too_large
 from glasshouse_collector.codec.otlp_json import to_protobuf
 from glasshouse_collector.core.access import PEER, Authenticator, Scope
 from glasshouse_collector.core.batch import RequestKind
@@ -26,7 +27,6 @@ from glasshouse_collector.core.errors import GlasshouseError
 from glasshouse_collector.core.peers import peer_of
 from glasshouse_collector.receivers import answers
 from glasshouse_collector.receivers.cors import CrossOrigin
-from glasshouse_collector.receivers.decompression import ENCODINGS, IDENTITY, decompress, too_large
 from glasshouse_collector.receivers.refusals import RETRY_AFTER_FAULT, Refusal, refusal_of
 from glasshouse_collector.receivers.unfinished import Held, Unfinished
 

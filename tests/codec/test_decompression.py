@@ -10,8 +10,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glasshouse_collector.codec.decompression import decompress
 from glasshouse_collector.core.errors import TooLarge, Undecodable
-from glasshouse_collector.receivers.decompression import decompress
 
 
 def zstd_of_unknown_size(content: bytes) -> bytes:
