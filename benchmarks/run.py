@@ -25,6 +25,7 @@ SUBJECTS = {
     "freshness": "acknowledged to queryable at 20,000 spans a second",
     "memory": "resident memory at 50,000 spans a second",
     "queries": "a trace by id and a word in 10 M records",
+    "api": "every kind of question to the query API on 20 M spans and log records, beside ingest",
     "disk": "bytes on disk on the Train Ticket recordings",
     "prometheus": "the Prometheus exporter: CPU a span, /metrics at 100,000 series, memory a series",
     "sdk": "a log call, a span, a request with the SDK, beside OpenTelemetry's and beside none; importing it",

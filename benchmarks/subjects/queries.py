@@ -1,24 +1,17 @@
 """A trace by its id among 10 M spans, and a word in 10 M log records of the last day: asked cold, then warm.
 
-Cold: the collector has just started, and before each question its store's files are dropped from the
-page cache. Warm: the same questions once more, without that. The rows are made by the engine itself
-from `numbers()`; nothing is merged by hand.
+The rows are made by the engine itself from `numbers()`; nothing is merged by hand.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import md5
-from pathlib import Path
 from random import Random
 
-import numpy as np
-
+from asking import Question, measure
 from offline import ask
-from programs import Failed, Glasshouse, fetch
+from programs import Glasshouse, fetch
 from report import Report
 from settings import Settings
 from subjects.embedded import settle
@@ -96,18 +89,6 @@ ORDER BY Timestamp DESC LIMIT 100
 _COUNT = f"SELECT count() AS found FROM otel_logs WHERE {_FOUND}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One kind of question: how and with what it is asked, and how many rows an answer has at least."""
-
-    report: Report
-    prefix: str
-    label: str
-    ask: Callable[[Glasshouse, str], int]
-    asked: list[str]
-    rows: int
-
-
 def run(settings: Settings) -> list[Report]:
     """Make the rows, then ask."""
     rows = settings.count(_ROWS)
@@ -117,10 +98,10 @@ def run(settings: Settings) -> list[Report]:
     ids = [_trace_id(number) for number in random.sample(range(rows // SPANS_A_TRACE), asked)]
     spelled = [_word(number) for number in random.sample(range(_WORDS), asked)]
     questions = [
-        _Question(traces, "", "GET /api/v1/traces/{id}", _read_trace, ids, SPANS_A_TRACE),
-        _Question(traces, "sql_", "its spans, by SQL", _sql(_TRACE), ids, SPANS_A_TRACE),
-        _Question(words, "", "the newest 100", _sql(_NEWEST), spelled, 1),
-        _Question(words, "count_", "how many", _sql(_COUNT), spelled, 1),
+        Question(traces, "", "GET /api/v1/traces/{id}", _read_trace, ids, SPANS_A_TRACE),
+        Question(traces, "sql_", "its spans, by SQL", _sql(_TRACE), ids, SPANS_A_TRACE),
+        Question(words, "", "the newest 100", _sql(_NEWEST), spelled, 1),
+        Question(words, "count_", "how many", _sql(_COUNT), spelled, 1),
     ]
     with Glasshouse() as made:
         made.stop()
@@ -129,7 +110,7 @@ def run(settings: Settings) -> list[Report]:
         made_in = time.monotonic() - began
         note = f"made in {made_in:.0f} s by INSERT SELECT; {asked} different questions each"
         for question in questions:
-            _measure(made, question)
+            measure(made.data, question)
     for report in (traces, words):
         report.notes.append(note)
     return [traces, words]
@@ -152,43 +133,6 @@ def _fill(made: Glasshouse, rows: int) -> None:
         ask(made.data, statement.replace("BEGIN", str(begin)).replace("ROWS", str(rows)))
     with Glasshouse(data=made.data) as collector:
         settle(collector)
-
-
-def _measure(made: Glasshouse, question: _Question) -> None:
-    with Glasshouse(data=made.data) as collector:
-        cold = _time(collector, question, before=lambda: _forget(made.data))
-        warm = _time(collector, question, before=lambda: None)
-    for name, taken in (("cold", cold), ("warm", warm)):
-        for share in (50, 95):
-            label = f"{question.label}, {name}, p{share}"
-            milliseconds = float(np.percentile(taken, share)) * 1e3
-            question.report.add(f"{question.prefix}{name}_p{share}", label, "ms", milliseconds)
-
-
-def _time(collector: Glasshouse, question: _Question, before: Callable[[], None]) -> list[float]:
-    """Return the seconds of each question; `Failed` where an answer lacks rows."""
-    taken = []
-    for asked in question.asked:
-        before()
-        began = time.perf_counter()
-        rows = question.ask(collector, asked)
-        taken.append(time.perf_counter() - began)
-        if rows < question.rows:
-            raise Failed(f"{asked}: {rows} rows, expected {question.rows} or more")
-    return taken
-
-
-def _forget(data: Path) -> None:
-    """Drop the store's files from the page cache."""
-    # os.walk passes over folders that a merge removes meanwhile.
-    for folder, _, names in os.walk(data / "store"):
-        for name in names:
-            with suppress(OSError):
-                descriptor = os.open(Path(folder, name), os.O_RDONLY)
-                try:
-                    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-                finally:
-                    os.close(descriptor)
 
 
 def _trace_id(number: int) -> str:

@@ -1,0 +1,135 @@
+"""The shop's own telemetry, recorded once and replayed with shifted ids and times until it is enough.
+
+A copy differs from the recording in every trace and span id, in time, and in the ids that its attributes
+hold; in the text of its log records the attributes stand as a plain logger writes them, so that a word
+search has words to find. Half of the copies lie in the last day, half in the six days before.
+"""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+from offline import ask
+from programs import BIN, Failed, Glasshouse
+
+DAY_NS: Final = 86_400 * 10**9
+_DAYS: Final = 7
+_SESSIONS_A_SECOND: Final = 20
+_METRIC_HOURS: Final = 6
+_METRIC_STEPS: Final = _METRIC_HOURS * 60
+
+_SHIFTED: Final = "lower(hex(MD5(concat({name}, '-', toString(copy)))))"
+_IDS: Final = ("session.id", "order.id", "user.id")
+_ATTRIBUTES: Final = (
+    "mapApply((k, v) -> (k, k IN ("
+    + ", ".join(f"'{name}'" for name in _IDS)
+    + ") ? substring(lower(hex(MD5(concat(v, '-', toString(copy))))), 1, 12) : v), {name})"
+)
+_MOMENT: Final = (
+    f"fromUnixTimestamp64Nano(LAST - toInt64(copy < COPIES / 2 ? copy * {DAY_NS} / (COPIES / 2) : "
+    f"{DAY_NS} + (copy - COPIES / 2) * {(_DAYS - 1) * DAY_NS} / (COPIES / 2)) "
+    "+ (toUnixTimestamp64Nano(Timestamp) - RECORDED))"
+)
+_COPY: Final = "concat('replayed-', toString(copy), '-', BatchId) AS BatchId"
+_RECORDED: Final = (
+    "(SELECT * FROM {table} WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-'))"
+)
+_SPANS: Final = f"""
+INSERT INTO otel_traces SELECT * REPLACE (
+    {_SHIFTED.format(name="TraceId")} AS TraceId,
+    substring({_SHIFTED.format(name="SpanId")}, 1, 16) AS SpanId,
+    ParentSpanId = '' ? '' : substring({_SHIFTED.format(name="ParentSpanId")}, 1, 16) AS ParentSpanId,
+    {_ATTRIBUTES.format(name="SpanAttributes")} AS SpanAttributes,
+    {_MOMENT} AS Timestamp, {_COPY})
+FROM {_RECORDED.format(table="otel_traces")} ARRAY JOIN range(FROM_COPY, TO_COPY) AS copy
+"""
+_LOGS: Final = f"""
+INSERT INTO otel_logs SELECT * REPLACE (
+    TraceId = '' ? '' : {_SHIFTED.format(name="TraceId")} AS TraceId,
+    SpanId = '' ? '' : substring({_SHIFTED.format(name="SpanId")}, 1, 16) AS SpanId,
+    {_ATTRIBUTES.format(name="LogAttributes")} AS LogAttributes,
+    concat(Body, ' ', arrayStringConcat(arrayMap((k, v) -> concat(k, '=', v), mapKeys(LogAttributes),
+        mapValues({_ATTRIBUTES.format(name="LogAttributes")})), ' ')) AS Body,
+    {_MOMENT} AS Timestamp, {_COPY})
+FROM {_RECORDED.format(table="otel_logs")} ARRAY JOIN range(FROM_COPY, TO_COPY) AS copy
+"""
+_POINTS: Final = f"""
+INSERT INTO otel_metrics_histogram SELECT * REPLACE (
+    mapUpdate(Attributes, map('replica', toString(replica))) AS Attributes,
+    fromUnixTimestamp64Nano(LAST - {_METRIC_HOURS * 3600 * 10**9}) AS StartTimeUnix,
+    fromUnixTimestamp64Nano(LAST - (toInt64({_METRIC_STEPS}) - step) * 60000000000) AS TimeUnix,
+    Count * (step + 1) AS Count, Sum * (step + 1) AS Sum,
+    arrayMap(count -> count * (step + 1), BucketCounts) AS BucketCounts,
+    concat('replayed-', toString(replica), '-', toString(step)) AS BatchId)
+FROM (
+    SELECT * FROM otel_metrics_histogram WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-')
+    ORDER BY TimeUnix DESC LIMIT 1 BY MetricName, ServiceName, Attributes, ResourceAttributes
+) ARRAY JOIN range(FROM_COPY, TO_COPY) AS replica
+ARRAY JOIN range({_METRIC_STEPS}) AS step
+"""
+_AT_ONCE: Final = 1_000_000
+"""Rows that one statement writes, or so."""
+
+
+def recorded(folder: Path, seconds: float) -> Path:
+    """Let the shop run for so long against a collector, and return the collector's data folder.
+
+    Payments are declined now and then, so that there are errors to find. Raises `Failed`.
+    """
+    data = folder / "recorded"
+    with Glasshouse(data=data) as collector:
+        options = ("--data-dir", folder / "shop", "--endpoint", f"http://{collector.http}")
+        traffic = ("--sessions-per-second", str(_SESSIONS_A_SECOND), "--seed", "7")
+        shop = subprocess.Popen(
+            [BIN / "glasshouse", "demo", *options, *traffic],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            time.sleep(seconds)
+            if shop.poll() is not None:
+                raise Failed("the shop ended before its time")
+        finally:
+            shop.send_signal(signal.SIGINT)
+            shop.wait(60)
+        collector.drain()
+    return data
+
+
+def replay(data: Path, table: str, rows: int) -> int:
+    """Add copies of what was recorded until the table has so many rows; return how many copies."""
+    statement = {"otel_traces": _SPANS, "otel_logs": _LOGS, "otel_metrics_histogram": _POINTS}[table]
+    each = _recorded_rows(data, table)
+    copies = -(-rows // each)
+    at_once = max(1, _AT_ONCE // each)
+    last = time.time_ns()
+    recorded_at = 0 if table == "otel_metrics_histogram" else _newest(data, table)
+    ask(
+        data,
+        *(
+            statement.replace("FROM_COPY", str(first))
+            .replace("TO_COPY", str(min(first + at_once, copies + 1)))
+            .replace("COPIES", str(copies))
+            .replace("LAST", str(last))
+            .replace("RECORDED", str(recorded_at))
+            for first in range(1, copies + 1, at_once)
+        ),
+        "SELECT 1",
+    )
+    return copies
+
+
+def _recorded_rows(data: Path, table: str) -> int:
+    if table == "otel_metrics_histogram":
+        series = "SELECT uniq(MetricName, ServiceName, Attributes, ResourceAttributes) AS rows FROM"
+        return int(ask(data, f"{series} {table} WHERE Project = 'default'")[0]["rows"]) * _METRIC_STEPS
+    return int(ask(data, f"SELECT count() AS rows FROM {table} WHERE Project = 'default'")[0]["rows"])
+
+
+def _newest(data: Path, table: str) -> int:
+    [found] = ask(
+        data, f"SELECT toUnixTimestamp64Nano(max(Timestamp)) AS t FROM {table} WHERE Project = 'default'"
+    )
+    return int(found["t"])
