@@ -18,6 +18,14 @@ DEDUPLICATION_WINDOW = 10_000
 TABLE_OF: dict[Signal, str] = {signal: f"otel_{signal.value}" for signal in Signal}
 TRACE_TIMES = "otel_traces_trace_id_ts"
 ALERTS = "glasshouse_alerts"
+ANY_SIGNAL = "any signal"
+ROLLUPS = (
+    ("glasshouse_operations", RequestKind.TRACES, "Minute"),
+    ("glasshouse_service_hours", RequestKind.TRACES, "Hour"),
+    ("glasshouse_log_counts", RequestKind.LOGS, "Minute"),
+    ("glasshouse_instances", ANY_SIGNAL, "Hour"),
+)
+"""Tables that views fill from records: whose retention each has, and the column of its rows' time."""
 
 _CLUSTER_ONLY = "-- only on a cluster"
 _LAYOUT: dict[str, int | str] = {
@@ -79,6 +87,7 @@ class Migrations:
             "local": self._local,
             "merge_tree": self._merge_tree(),
             "replacing_merge_tree": self._merge_tree("Replacing"),
+            "aggregating_merge_tree": self._merge_tree("Aggregating"),
             "merge_tree_settings": ", ".join(f"{k} = {literal(v)}" for k, v in options.items()),
         }
 
@@ -134,12 +143,17 @@ class Migrations:
     def _retention_change(self, kind: str, time_column: str, definition: str) -> str | None:
         """Return what to alter so that the table keeps its rows as long as the settings say."""
         found = _TTL.search(definition)
-        wanted = self._settings.kept_seconds(kind)
+        wanted = self._longest() if kind == ANY_SIGNAL else self._settings.kept_seconds(kind)
         if wanted == (int(found.group(2)) if found else None):
             return None
         if wanted is None:
             return "REMOVE TTL"
         return f"MODIFY TTL toDateTime({time_column}) + toIntervalSecond({wanted})"
+
+    def _longest(self) -> int | None:
+        """Return the longest retention of a signal in seconds; None means for ever."""
+        kept = [self._settings.kept_seconds(kind) for kind in RequestKind]
+        return None if None in kept else max(seconds for seconds in kept if seconds is not None)
 
     def _kept_tables(self) -> Iterator[tuple[str, str, str]]:
         """Yield each table, whose retention it has, and the column of its rows' time."""
@@ -147,6 +161,8 @@ class Migrations:
             yield f"{table}{self._local}", signal.value.split("_")[0], TIME_COLUMN[signal]
         yield f"{TRACE_TIMES}{self._local}", RequestKind.TRACES, "Start"
         yield f"{ALERTS}{self._local}", ALERTS_RETENTION, "StartsAt"
+        for table, kind, time_column in ROLLUPS:
+            yield f"{table}{self._local}", kind, time_column
 
     def _definition(self, table: str) -> str:
         answer = self._engine.query(
