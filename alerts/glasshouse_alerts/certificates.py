@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
-import stat
 import time
 from pathlib import Path
 from typing import ClassVar
@@ -14,11 +12,11 @@ from pydantic import Field
 
 from glasshouse_collector.core.components import ComponentConfig, Services
 from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.core.pem import Unreadable, certificates_in, content_of, looks
+from glasshouse_collector.core.tls import TlsConfig
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 1 << 20
-"""Of one file; a chain has some thousand bytes."""
 AGAIN_SECONDS = 3600.0
 """After which a file is read again though it looks unchanged: some file systems do not tell."""
 UNREADABLE = 0.0
@@ -34,12 +32,10 @@ class CertificatesConfig(ComponentConfig):
     """How often to look whether a file has changed."""
 
 
-class Unreadable(Exception):
-    """A file without a certificate that can be read; says why."""
-
-
 class CertificatesExtension:
     """Sets `glasshouse_certificate_expiry_timestamp_seconds` for each file, and again when it changes.
+
+    The files are those of its configuration, and those that TLS is spoken with here.
 
     The first certificate of a chain to end counts. A file that cannot be read is 0, and is logged
     once a reason; it holds up nothing, and is read as soon as it can be.
@@ -50,7 +46,8 @@ class CertificatesExtension:
 
     def __init__(self, config: CertificatesConfig, services: Services) -> None:
         gauge = services.get(Metrics).certificate_expiry
-        self._watched = [_Watched(path, gauge) for path in dict.fromkeys(config.files)]
+        files = dict.fromkeys([*config.files, *_shown_at_the_doors(services)])
+        self._watched = [_Watched(path, gauge) for path in files]
         self._interval = config.interval_seconds
         self._watching: asyncio.Task[None] | None = None
 
@@ -75,6 +72,14 @@ class CertificatesExtension:
             await asyncio.sleep(self._interval)
 
 
+def _shown_at_the_doors(services: Services) -> tuple[Path, ...]:
+    try:
+        tls = services.get(TlsConfig)
+    except LookupError:  # no TLS is spoken
+        return ()
+    return (tls.cert_file, *((tls.client_ca_file,) if tls.client_ca_file else ()))
+
+
 class _Watched:
     """One file, as it was when last read."""
 
@@ -87,10 +92,10 @@ class _Watched:
 
     def look(self, now: float) -> None:
         """Read the file where it is new, changed, or was read long ago; `now` is monotonic seconds."""
-        looks = _looks(self._path)
-        if looks is not None and looks == self._looks and now - self._read_at < AGAIN_SECONDS:
+        looked = looks(self._path)
+        if looked is not None and looked == self._looks and now - self._read_at < AGAIN_SECONDS:
             return
-        self._looks, self._read_at = looks, now
+        self._looks, self._read_at = looked, now
         try:
             self._expiry.set(earliest_expiry(self._path))
         except Unreadable as reason:
@@ -109,42 +114,10 @@ class _Watched:
 
 def earliest_expiry(path: Path) -> float:
     """Return when the first certificate of a PEM file ends, in seconds since 1970; raises `Unreadable`."""
-    from cryptography import x509  # noqa: PLC0415  (17 MB that a collector without files needs not)
-
-    content = _content(path)
+    content = content_of(path)
     try:
-        certificates = x509.load_pem_x509_certificates(content)
-        return min(each.not_valid_after_utc for each in certificates).timestamp()
+        return min(each.not_valid_after_utc for each in certificates_in(content)).timestamp()
+    except Unreadable:
+        raise
     except Exception as broken:
-        why = "is damaged" if b"-----BEGIN CERTIFICATE-----" in content else "is missing"
-        raise Unreadable(
-            f"a certificate {why}; PEM is expected, with '-----BEGIN CERTIFICATE-----'"
-        ) from broken
-
-
-def _content(path: Path) -> bytes:
-    """Return the bytes of a file, which may be anything: a pipe, a device, a film."""
-    try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise Unreadable("it is no file; a PEM file is expected")
-            content = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as failed:
-        raise Unreadable(f"it cannot be read: {getattr(failed, 'strerror', None) or failed}") from None
-    if len(content) > MOST_BYTES:
-        raise Unreadable(f"it has more than {MOST_BYTES} bytes; a PEM file of one chain is expected")
-    return content
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting, as a pipe would until someone writes to it."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _looks(path: Path) -> tuple[int, ...] | None:
-    """Return what changes with a file; None where there is no telling."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        raise Unreadable("a certificate is damaged") from broken

@@ -16,14 +16,13 @@ from cryptography.x509.oid import NameOID
 
 from glasshouse_alerts.certificates import (
     AGAIN_SECONDS,
-    MOST_BYTES,
     CertificatesExtension,
-    Unreadable,
     earliest_expiry,
 )
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.core.pem import MOST_BYTES, Unreadable
 from glasshouse_collector.core.registry import build, configure
 
 NEAR = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)

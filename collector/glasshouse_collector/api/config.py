@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from glasshouse_collector.core.components import ComponentConfig
+from glasshouse_collector.core.tls import TlsConfig
 
 
 class ApiConfig(ComponentConfig):
@@ -11,6 +12,8 @@ class ApiConfig(ComponentConfig):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     """0 takes a free port."""
+    tls: TlsConfig | None = None
+    """Where set, HTTPS is spoken, and nothing else."""
     max_body_bytes: int = Field(default=1 << 20, ge=1024, le=1 << 30)
     """A request with a larger body is refused."""
     query_seconds: float = Field(default=30.0, gt=0)

@@ -10,7 +10,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from glasshouse_collector.api.config import ApiConfig
+from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import ConfigurationError
+from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.core.tls_files import tls_files
+from glasshouse_collector.core.tls_handshake import TlsConnections
 
 _GRACE_SECONDS = 5
 
@@ -26,13 +30,15 @@ class _Server(uvicorn.Server):
 class ApiServer:
     """Serves the API on `host` and `port`.
 
-    `stop` accepts no more, lets running requests finish for a few seconds and then cuts them; it is
-    safe without `start`, and repeatedly.
+    `stop` accepts no more, ends streams, lets running requests finish for a few seconds and then cuts
+    them; it is safe without `start`, and repeatedly.
     """
 
-    def __init__(self, app: FastAPI, config: ApiConfig) -> None:
+    def __init__(self, app: FastAPI, config: ApiConfig, services: Services | None = None) -> None:
+        """Take what is needed; for TLS the collector's `services` are."""
         self._app = app
         self._config = config
+        self._tls = _tls(config, services or Services())
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._bound_port = 0
@@ -44,21 +50,13 @@ class ApiServer:
 
     async def start(self) -> None:
         """Listen; return once requests are answered. Raises `ConfigurationError`."""
+        configured = self._uvicorn_config()
+        if self._tls is not None:
+            await self._tls.open()
+            configured.http_protocol_class = self._tls.before(configured.http_protocol_class)  # type: ignore[assignment]
         listener = await _bind(self._config.host, self._config.port)
         self._bound_port = listener.getsockname()[1]
-        server = _Server(
-            uvicorn.Config(
-                self._app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_GRACE_SECONDS,
-            )
-        )
+        server = _Server(configured)
         serving = asyncio.create_task(server.serve([listener]), name="api")
         self._server, self._serving = server, serving
         while not server.started:
@@ -72,10 +70,35 @@ class ApiServer:
         """Stop serving."""
         if self._server is None or self._serving is None:
             return
+        self._app.state.streams.end()
         self._server.should_exit = True
+        if self._tls is not None:
+            await self._tls.close()
         await self._serving
         self._server = self._serving = None
         self._bound_port = 0
+
+    def _uvicorn_config(self) -> uvicorn.Config:
+        configured = uvicorn.Config(
+            self._app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        configured.load()
+        return configured
+
+
+def _tls(config: ApiConfig, services: Services) -> TlsConnections | None:
+    if config.tls is None:
+        return None
+    refused = services.get(Metrics).refused_requests
+    return TlsConnections(tls_files(config.tls, services), "api", refused)
 
 
 async def _bind(host: str, port: int) -> socket.socket:

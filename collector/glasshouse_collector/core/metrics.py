@@ -43,6 +43,12 @@ class Receiving:
         "requests",
         ("transport", "reason", "kind", "project"),
     )
+    failed_attempts = counter(
+        "glasshouse_failed_attempts",
+        "Requests without a key that opens what was asked for (ingest, read or admin), by reason",
+        "requests",
+        ("scope", "reason"),
+    )
     rejected_records = counter(
         "glasshouse_rejected_records",
         "Records refused within accepted requests (partial success), by reason",
@@ -239,6 +245,12 @@ class Beside:
         "seconds since 1970",
         ("file",),
     )
+    certificate_reloads = counter(
+        "glasshouse_certificate_reloads",
+        "Changes of the files of `tls`, by what became of them",
+        "changes",
+        ("outcome",),
+    )
 
 
 ROOMS: dict[str, type] = {
@@ -258,10 +270,12 @@ LABELS = {
     "file": "the path, as configured",
     "kind": "the OTLP service called: `traces`, `logs`, `metrics`; of `decode_seconds` a run's, by `+`",
     "method": "the HTTP method",
+    "outcome": "`reloaded`: used for new connections; `kept`: of no use, so that what was before stays",
     "project": "whose telemetry it is: `default` unless its key says otherwise, `_self` the collector's own",
     "reason": "why, in a word",
     "route": "the pattern of the route, not the path asked for",
     "rule": "the rule of the redact processor that hid it",
+    "scope": "what was asked for: `ingest`, `read`, `admin`",
     "server": "`native` or `grpcio`",
     "service_name": "`service.name`, its first 256 characters",
     "signal": "the kind of row: `traces`, `logs`, `metrics_gauge`, …; of an undecodable request its kind",

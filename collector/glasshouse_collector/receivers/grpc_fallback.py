@@ -7,7 +7,9 @@ import grpc
 
 from glasshouse_collector.core.access import PEER, Scope
 from glasshouse_collector.core.batch import RequestKind
+from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_collector.core.peers import peer_of_grpc
+from glasshouse_collector.core.tls import Credentials
 from glasshouse_collector.receivers.answers import (
     SUCCESS_PROTOBUF,
     shorten,
@@ -24,6 +26,8 @@ from glasshouse_collector.receivers.grpc_serving import (
 )
 from glasshouse_collector.receivers.listening import cannot_listen, why_not
 from glasshouse_collector.receivers.refusals import refusal_of
+
+_OLDEST_TLS = "1.2"
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes] | None"
@@ -45,7 +49,8 @@ class _Methods(grpc.GenericRpcHandler):  # type: ignore[type-arg]
 class GrpcioServer:
     """Serves through grpcio's asyncio server, one task a request.
 
-    It knows no bound of all requests' bytes together, and no time for one to arrive.
+    It knows no bound of all requests' bytes together, and no time for one to arrive; handshakes of TLS
+    that fail are counted nowhere.
     """
 
     name: ClassVar[Literal["native", "grpcio"]] = "grpcio"
@@ -53,6 +58,7 @@ class GrpcioServer:
     def __init__(self, config: OtlpGrpcConfig, desk: Desk) -> None:
         self._config = config
         self._desk = desk
+        self._certificate: grpc.ServerCertificateConfiguration | None = None
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> int:
@@ -69,6 +75,8 @@ class GrpcioServer:
         )
         exports = {path: self._export(kind) for path, kind in EXPORTS.items()}
         server.add_generic_rpc_handlers((_Methods({**exports, HEALTH_CHECK: _check_health}),))
+        if self._desk.tls is not None:
+            await self._desk.tls.use(self._get_ready)
         port = self._bind(server)
         await server.start()
         self._server = server
@@ -76,15 +84,41 @@ class GrpcioServer:
 
     async def stop(self) -> None:
         """Accept no more, finish what was accepted within `shutdown_seconds`. Safe repeatedly."""
+        if self._desk.tls is not None:
+            await self._desk.tls.leave(self._get_ready)
         if self._server is not None:
             await self._server.stop(self._config.shutdown_seconds)
 
     def _bind(self, server: grpc.aio.Server) -> int:
-        host, port = self._config.host, self._config.port
+        host, port, tls = self._config.host, self._config.port, self._config.tls
+        certificate = self._certificate
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            if tls is None or certificate is None:
+                return server.add_insecure_port(address)
+            credentials = grpc.dynamic_ssl_server_credentials(
+                certificate,
+                lambda: self._certificate or certificate,  # at each handshake, in a thread of gRPC's
+                require_client_authentication=tls.client_ca_file is not None,
+            )
+            return server.add_secure_port(address, credentials)
         except RuntimeError:  # gRPC does not say why, the socket does
             raise cannot_listen(TRANSPORT, host, port, why_not(host, port)) from None
+
+    def _get_ready(self, credentials: Credentials) -> Callable[[], None]:
+        if credentials.config.min_version != _OLDEST_TLS:
+            raise ConfigurationError(
+                f"tls.min_version: grpcio, which serves here, knows no other than {_OLDEST_TLS}; set that, "
+                "or install glasshouse-otlp-grpc"
+            )
+        certificate = grpc.ssl_server_certificate_configuration(
+            [(credentials.key, credentials.certificates)], credentials.client_ca
+        )
+
+        def take() -> None:
+            self._certificate = certificate
+
+        return take
 
     def _export(self, kind: RequestKind) -> Method:
         admit, door = self._desk.authenticator.admit, self._desk.door

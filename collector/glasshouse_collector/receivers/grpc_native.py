@@ -7,12 +7,15 @@ Python is the door, and a task.
 
 import asyncio
 import resource
+from collections.abc import Callable
 from typing import ClassVar, Literal, TypeAlias
 
 import glasshouse_otlp_grpc
 from glasshouse_collector.core.access import NO_KEY, Caller, Scope
 from glasshouse_collector.core.batch import RequestKind
-from glasshouse_collector.core.errors import Unauthenticated
+from glasshouse_collector.core.errors import ConfigurationError, Unauthenticated
+from glasshouse_collector.core.tls import Credentials
+from glasshouse_collector.core.tls_handshake import REASON, FailedHandshakes
 from glasshouse_collector.receivers.answers import shorten, status_protobuf, success_protobuf
 from glasshouse_collector.receivers.grpc_serving import (
     EXPORTS,
@@ -49,6 +52,9 @@ class NativeServer:
         self._accept = desk.door.accept
         self._admit = desk.authenticator.admit
         self._refused = desk.refused
+        self._files = desk.tls
+        self._tls: glasshouse_otlp_grpc.Tls | None = None
+        self._handshakes = FailedHandshakes(TRANSPORT)
         self._server: _Native | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._exporting: dict[int, asyncio.Task[None]] = {}
@@ -57,6 +63,8 @@ class NativeServer:
     async def start(self) -> int:
         """Listen, and return the port. Raises `ConfigurationError` where the address cannot be had."""
         config = self._config
+        if self._files is not None:
+            await self._files.use(self._get_ready)
         listeners, port = _listeners(config.host, config.port)
         server = glasshouse_otlp_grpc.Server(
             listeners,
@@ -65,6 +73,7 @@ class NativeServer:
             max_unfinished_bytes=config.max_unfinished_bytes,
             body_seconds=config.body_seconds,
             max_connections=_connections_at_most(),
+            tls=self._tls,
         )
         loop = asyncio.get_running_loop()
         loop.add_reader(server.fileno(), self._take, server, loop)
@@ -73,11 +82,31 @@ class NativeServer:
 
     async def stop(self) -> None:
         """Accept no more, finish what was accepted within `shutdown_seconds`. Safe repeatedly."""
+        if self._files is not None:
+            await self._files.leave(self._get_ready)
         if self._server is None or self._loop is None:
             return
         await asyncio.to_thread(self._server.stop, self._config.shutdown_seconds)
         self._loop.remove_reader(self._server.fileno())
         self._count_refused(self._server)
+
+    def _get_ready(self, credentials: Credentials) -> Callable[[], None]:
+        try:
+            tls = glasshouse_otlp_grpc.Tls(
+                credentials.certificates,
+                credentials.key,
+                credentials.client_ca,
+                oldest=credentials.config.min_version,
+            )
+        except ValueError as refused:
+            raise ConfigurationError(f"tls: the gRPC server does not take the files: {refused}") from None
+
+        def take() -> None:
+            self._tls = tls
+            if self._server is not None:
+                self._server.set_tls(tls)
+
+        return take
 
     def _take(
         self,
@@ -146,6 +175,8 @@ class NativeServer:
     def _count_refused(self, server: _Native) -> None:
         for reason, count in server.refused().items():
             self._refused.labels(TRANSPORT, reason, *UNKNOWN).inc(count)
+            if reason == REASON and (failed := server.failed_handshake()):
+                self._handshakes.tell(*failed, count)
 
 
 def _listeners(host: str, port: int) -> tuple[list[int], int]:

@@ -10,6 +10,8 @@ from glasshouse_collector.codec import MOST_BYTES
 from glasshouse_collector.core.access import Authenticator
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import ComponentConfig, Door
+from glasshouse_collector.core.tls import TlsConfig
+from glasshouse_collector.core.tls_files import TlsFiles
 
 TRANSPORT = "otlp_grpc"
 UNKNOWN = ("", "")
@@ -39,6 +41,8 @@ class OtlpGrpcConfig(ComponentConfig):
     """How long a request may take to arrive."""
     shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a stop waits for the requests that have begun."""
+    tls: TlsConfig | None = None
+    """Where set, TLS is spoken, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Desk:
     door: Door
     authenticator: Authenticator
     refused: Counter
+    tls: TlsFiles | None = None
+    """What TLS is spoken with, where it is."""
 
 
 class GrpcServer(Protocol):

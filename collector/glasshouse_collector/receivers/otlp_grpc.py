@@ -9,6 +9,7 @@ from typing import ClassVar
 from glasshouse_collector.core.access import Authenticator
 from glasshouse_collector.core.components import ComponentConfig, Door, Services
 from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.core.tls_files import tls_files
 from glasshouse_collector.receivers.grpc_serving import Desk, GrpcServer, OtlpGrpcConfig
 
 __all__ = ["OtlpGrpcConfig", "OtlpGrpcReceiver", "best_server"]
@@ -39,6 +40,7 @@ class OtlpGrpcReceiver:
         self._config = config
         self._metrics = services.get(Metrics)
         self._authenticator = services.get(Authenticator)  # type: ignore[type-abstract]
+        self._tls = None if config.tls is None else tls_files(config.tls, services)
         self._server: GrpcServer | None = None
         self.bound_port = 0
         """The port listened on, once started."""
@@ -47,10 +49,9 @@ class OtlpGrpcReceiver:
 
     async def start(self, door: Door) -> None:
         """Listen. Raises `ConfigurationError` where the address cannot be had."""
-        desk = Desk(door, self._authenticator, self._metrics.refused_requests)
-        server = best_server()(self._config, desk)
+        desk = Desk(door, self._authenticator, self._metrics.refused_requests, self._tls)
+        self._server = server = best_server()(self._config, desk)
         self.bound_port = await server.start()
-        self._server = server
         self.note = SLOW_SERVER if server.name == "grpcio" else "the native server serves"
         self._metrics.grpc_server_info.labels(server.name).set(1)
 

@@ -14,6 +14,9 @@ from glasshouse_collector.codec import MOST_BYTES
 from glasshouse_collector.core.access import Authenticator
 from glasshouse_collector.core.components import ComponentConfig, Door, Services
 from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.core.tls import TlsConfig
+from glasshouse_collector.core.tls_files import tls_files
+from glasshouse_collector.core.tls_handshake import TlsConnections
 from glasshouse_collector.receivers.cors import CrossOrigin
 from glasshouse_collector.receivers.listening import listen
 from glasshouse_collector.receivers.otlp_http_app import TRANSPORT, HttpLimits, OtlpHttpApp
@@ -43,6 +46,15 @@ class OtlpHttpConfig(ComponentConfig):
     """Origins whose pages may send from a browser, as `https://shop.example`; `*` stands for any part."""
     shutdown_seconds: float = Field(default=10.0, ge=0)
     """How long a stop waits for the requests that have begun."""
+    tls: TlsConfig | None = None
+    """Where set, HTTPS is spoken, and nothing else."""
+
+
+def _tls(config: OtlpHttpConfig, services: Services) -> TlsConnections | None:
+    if config.tls is None:
+        return None
+    refused = services.get(Metrics).refused_requests
+    return TlsConnections(tls_files(config.tls, services), TRANSPORT, refused)
 
 
 class _Server(uvicorn.Server):
@@ -72,6 +84,7 @@ class OtlpHttpReceiver:
         self._config = config
         self._refused = services.get(Metrics).refused_requests
         self._authenticator = services.get(Authenticator)  # type: ignore[type-abstract]
+        self._tls = _tls(config, services)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self.bound_port = 0
@@ -79,9 +92,13 @@ class OtlpHttpReceiver:
 
     async def start(self, door: Door) -> None:
         """Listen. Raises `ConfigurationError` where the address cannot be had."""
+        configured = self._uvicorn_config(self._app(door))
+        if self._tls is not None:
+            await self._tls.open()
+            configured.http_protocol_class = self._tls.before(configured.http_protocol_class)  # type: ignore[assignment]
         sockets = listen(TRANSPORT, self._config.host, self._config.port)
         self.bound_port = sockets[0].getsockname()[1]
-        self._server = _Server(self._uvicorn_config(self._app(door)))
+        self._server = _Server(configured)
         self._serving = asyncio.create_task(self._server.serve(sockets), name=TRANSPORT)
         await self._server.start_tried.wait()
         if not self._server.started:
@@ -90,6 +107,8 @@ class OtlpHttpReceiver:
     async def stop(self) -> None:
         """Accept no more, finish what was accepted. Safe without `start`, and repeatedly."""
         server, serving = self._server, self._serving
+        if self._tls is not None:
+            await self._tls.close()
         if server is None or serving is None:
             return
         server.should_exit = True
