@@ -7,11 +7,13 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from glasshouse_collector.api.access import require_reader
 from glasshouse_collector.api.config import ApiConfig
+from glasshouse_collector.api.event_stream import OpenStreams
 from glasshouse_collector.api.exports import asked_format
 from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
 from glasshouse_collector.api.questions import PREFIX, Questions
 from glasshouse_collector.api.routes.health import health_routes
+from glasshouse_collector.api.routes.log_tail import log_tail_routes
 from glasshouse_collector.api.routes.logs import log_routes
 from glasshouse_collector.api.routes.metrics import metrics_routes
 from glasshouse_collector.api.routes.sql import sql_routes
@@ -39,6 +41,7 @@ def create_app(
         title="Glasshouse",
         version=version("glasshouse"),
         description=_DESCRIPTION,
+        generate_unique_id_function=lambda route: route.name,  # what clients call the operation
         # The collector's self-observation instruments the app, with providers of its own.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -47,13 +50,14 @@ def create_app(
     app.add_middleware(Observed, metrics=services.get(Metrics))
     app.include_router(health_routes(services))
     app.include_router(metrics_routes(services))
-    app.include_router(_questions(services, config))
+    app.state.streams = OpenStreams()
+    app.include_router(_questions(services, config, app.state.streams))
     for routes in extensions_routes:
         app.include_router(routes)
     return app
 
 
-def _questions(services: Services, config: ApiConfig) -> APIRouter:
+def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> APIRouter:
     """Return what reads the store, for those with a key to read, each of its own project."""
     questions = Questions(services, config)
     routes = APIRouter(
@@ -61,5 +65,6 @@ def _questions(services: Services, config: ApiConfig) -> APIRouter:
     )
     routes.include_router(trace_routes(questions))
     routes.include_router(log_routes(questions))
+    routes.include_router(log_tail_routes(questions, services, streams))
     routes.include_router(sql_routes(questions))
     return routes

@@ -89,7 +89,7 @@ class Questions:
 
     async def ask(self, request: Request, question: Callable[[ProjectStore], T]) -> T:
         """Return the answer; raises `Problem`."""
-        store, caller = self._store(), caller_of(request)
+        store, caller = self.store(), caller_of(request)
         async with self._turns.turn(request, caller.key or caller.project):
             try:
                 return await self._run(request, store, caller, question)
@@ -142,7 +142,8 @@ class Questions:
             comment,
         )
 
-    def _store(self) -> Store:
+    def store(self) -> Store:
+        """Return the store; raises `Problem` while there is none."""
         try:
             return self._services.get(Store)
         except LookupError:
