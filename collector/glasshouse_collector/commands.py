@@ -63,11 +63,13 @@ def _load(
 @click.option("--grpc-port", type=int, help="OTLP/gRPC (4317).")
 @click.option("--http-port", type=int, help="OTLP/HTTP (4318).")
 @click.option("--port", type=int, help="API and metrics (8000).")
+@click.option("--insecure", is_flag=True, default=None, help="Serve other machines without TLS.")
 @_plain_errors
 def serve(config: Path | None, data_dir: Path | None, clickhouse: str | None, **ports: Any) -> None:
     """Run the collector: OTLP in, ClickHouse, and an API to ask."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for chatty in ("alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     _say_once_that_the_store_is_away()
     settings = _load(config, data_dir, clickhouse, **ports)
     keep_freed_memory()
@@ -101,7 +103,7 @@ def _banner(settings: Settings, collector: Collector) -> str:
         f"  data        {settings.data_dir.resolve()}",
         f"  store       {without_password(settings.dsn)}",
         f"  decoder     {collector.codec.name}",
-        f"  access      {_access(settings)}",
+        f"  access      {_access(settings, collector)}",
     ]
     if collector.codec.name == "python":
         lines += [
@@ -126,8 +128,12 @@ def _program() -> str:
     return "glasshouse" if shutil.which("glasshouse") else sys.argv[0]
 
 
-def _access(settings: Settings) -> str:
-    return "by key (auth_token)" if settings.auth_token else f"open to whoever reaches {settings.host}"
+def _access(settings: Settings, collector: Collector) -> str:
+    if collector.access.open:
+        return f"open to all on this machine ({settings.host}), until the first key is made"
+    keys = "by key, or the auth_token" if settings.auth_token else "by key"
+    plain = any(not by_tls for _, by_tls in settings.reachable_hosts)
+    return f"{keys}; without TLS, as it is insecure" if plain else keys
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """What a user sets: by command line, `GLASSHOUSE_…` variables, and a YAML file, in that order."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import fields
@@ -103,6 +104,18 @@ class StorageSection(_Section):
         return dsn
 
 
+class ControlSection(_Section):
+    """Where projects and keys are kept."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="postgresql+psycopg://user:password@host/database; unset: SQLite, in the data folder",
+    )
+    refresh_seconds: float = Field(
+        5, ge=0.1, le=300, description="after this time keys are read again, and what they sent is written"
+    )
+
+
 class BatchingSection(_Section):
     """How much is delivered at once."""
 
@@ -167,7 +180,8 @@ class Settings(BaseSettings):
     grpc_port: int = Field(4317, ge=0, le=65535, description="OTLP/gRPC; 0: any free port")
     http_port: int = Field(4318, ge=0, le=65535, description="OTLP/HTTP; 0: any free port")
     port: int = Field(8000, ge=0, le=65535, description="API and /metrics; 0: any free port")
-    auth_token: SecretStr | None = Field(None, description="where set, senders and askers must send it")
+    auth_token: SecretStr | None = Field(None, description="the operator's: who sends it may do everything")
+    insecure: bool = Field(False, description="serve other machines without TLS")
     max_request_bytes: ByteSize = Field(
         ByteSize(64 << 20),
         ge=1 << 10,
@@ -178,6 +192,7 @@ class Settings(BaseSettings):
     self_watch: bool = Field(True, description="keep the collector's own telemetry, as project _self")
     journal: JournalSection = JournalSection()
     storage: StorageSection = StorageSection()
+    control: ControlSection = ControlSection()
     batching: BatchingSection = BatchingSection()
     api: ApiSection = ApiSection()
     receivers: dict[str, dict[str, Any]] = Field({"otlp_grpc": {}, "otlp_http": {}}, description="by name")
@@ -225,6 +240,20 @@ class Settings(BaseSettings):
     def dsn(self) -> str:
         """The store's address, the embedded one included."""
         return self.storage.dsn or f"chdb://{(self.data_dir / 'store').resolve()}"
+
+    @property
+    def control_url(self) -> str:
+        """The address of the database of projects and keys, the one in the data folder included."""
+        url = self.control.url
+        return url.get_secret_value() if url else f"sqlite:///{(self.data_dir / 'control.db').resolve()}"
+
+    @property
+    def reachable_hosts(self) -> list[tuple[str, bool]]:
+        """The addresses that other machines can reach, of those listened on; and whether by TLS alone."""
+        doors = [{"host": self.host, "tls": getattr(self, "tls", None)}]
+        doors += [config for group, _, config in self.written() if group == "receivers"]
+        listened = [(str(door.get("host", self.host)), door.get("tls") is not None) for door in doors]
+        return [(host, by_tls) for host, by_tls in listened if not is_loopback(host)]
 
     def written(self) -> list[tuple[Group, str, dict[str, Any]]]:
         """Return what is written for each component, the service's own addresses filled in."""
@@ -291,6 +320,7 @@ def effective(settings: Settings) -> str:
     """Return the settings in force as YAML, every component's defaults filled in, secrets masked."""
     shown = settings.model_dump(mode="json", exclude={"receivers", "processors", "exporters", "extensions"})
     shown["storage"]["dsn"] = without_password(settings.dsn)
+    shown["control"]["url"] = without_password(settings.control_url)
     groups: dict[str, Any] = {"receivers": {}, "processors": [], "exporters": {}, "extensions": {}}
     for group, name, written in settings.written():
         dumped = configure(group, name, written).model_dump(mode="json")
@@ -299,6 +329,14 @@ def effective(settings: Settings) -> str:
         else:
             groups[group][name] = dumped
     return yaml.safe_dump(shown | groups, sort_keys=False, allow_unicode=True)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
 
 
 def without_password(dsn: str) -> str:

@@ -11,7 +11,10 @@ from typing import Any
 from glasshouse_collector.api import ApiConfig, ApiServer, create_app
 from glasshouse_collector.codec import Codec, best_codec
 from glasshouse_collector.config import Settings
-from glasshouse_collector.core.access import Authenticator, OpenAccess, TokenAccess
+from glasshouse_collector.control import KeyQuotas, Keyring
+from glasshouse_collector.control.access import KeyAccess
+from glasshouse_collector.control.connection import ControlConnection, ControlSettings
+from glasshouse_collector.core.access import Authenticator
 from glasshouse_collector.core.clock import SystemClock
 from glasshouse_collector.core.components import Door, Services
 from glasshouse_collector.core.errors import ConfigurationError, Retryable
@@ -65,8 +68,10 @@ class Collector:
         try:
             journal = await asyncio.to_thread(self._open_journal)
             self._undo.push_async_callback(journal.close)
-            door = JournalDoor(self.codec, journal, self.metrics, self._clock)
+            quotas = KeyQuotas()
+            door = JournalDoor(self.codec, journal, self.metrics, self._clock, quotas)
             self.services.provide(Door, door)  # type: ignore[type-abstract]
+            await self._start_control(quotas)
             await self._start_store()
             watch = await self._start_selfwatch(door)
             self._start_pipelines(journal)
@@ -90,11 +95,16 @@ class Collector:
 
     def _provide(self) -> None:
         token = self._settings.auth_token
-        access = TokenAccess(token.get_secret_value()) if token else OpenAccess()
+        self.access = KeyAccess(
+            self.metrics,
+            self._clock,
+            token=token.get_secret_value() if token else None,
+            local=not self._settings.reachable_hosts,
+        )
         self.services.provide(Metrics, self.metrics)
         self.services.provide(MetricsPage, MetricsPage())
         self.services.provide(Status, self.status)
-        self.services.provide(Authenticator, access)  # type: ignore[type-abstract]
+        self.services.provide(Authenticator, self.access)  # type: ignore[type-abstract]
         self.services.provide(Codec, self.codec)  # type: ignore[type-abstract]
         self.metrics.codec_info.labels(self.codec.name).set(1)
 
@@ -112,6 +122,41 @@ class Collector:
             segment_bytes=int(written.segment_bytes),
         )
         return Journal.open(settings, self.metrics, self._clock)
+
+    async def _start_control(self, quotas: KeyQuotas) -> None:
+        written = self._settings.control
+        settings = ControlSettings(
+            self._settings.control_url, written.refresh_seconds, self._check_whom_it_serves
+        )
+        control = ControlConnection(settings, self.access, quotas, self.services)
+        self._undo.push_async_callback(control.stop)
+        await control.start(self._fail)
+        if self.access.open:
+            log.warning("open to everyone on this machine: there is no key, and auth_token is not set")
+        for host in [host for host, by_tls in self._settings.reachable_hosts if not by_tls]:
+            log.warning("%s is served without TLS (insecure): keys and records can be read on the way", host)
+
+    def _check_whom_it_serves(self, keyring: Keyring) -> None:
+        """Raise `ConfigurationError` where other machines would be served without keys, or without TLS."""
+        reachable, missing = self._settings.reachable_hosts, []
+        if reachable and not keyring.usable and not self._settings.auth_token:
+            missing.append(
+                f"host: other machines reach {reachable[0][0]}, and there is no key: make one (glasshouse "
+                f"keys create --data-dir {self._settings.data_dir} --project default), or set auth_token"
+            )
+        plain = [host for host, by_tls in reachable if not by_tls]
+        if plain and not self._settings.insecure:
+            missing.append(
+                f"host: other machines reach {plain[0]}, and there is no TLS: set tls.cert_file and "
+                "tls.key_file, or give --insecure where something in front of it encrypts"
+            )
+        if missing:
+            raise ConfigurationError("\n".join(missing))
+
+    def _fail(self, failure: ConfigurationError) -> None:
+        """Stop for what the user has to change."""
+        self._failure = failure
+        self._stopping.set()
 
     async def _start_store(self) -> None:
         self.status.set("store", ready=False, detail="not connected yet")
@@ -148,8 +193,7 @@ class Collector:
             except Retryable as reason:
                 self.status.set("store", ready=False, detail=str(reason))
             except ConfigurationError as failure:
-                self._failure = failure
-                return self._stopping.set()
+                return self._fail(failure)
 
     async def _close_store(self) -> None:
         with contextlib.suppress(LookupError):

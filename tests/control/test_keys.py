@@ -21,15 +21,18 @@ from glasshouse_collector.core.access import Scope
 DAY = timedelta(days=1)
 
 
+def made(projects: Projects) -> list[str]:
+    """Return the ids of the projects that were made, beside those that are always there."""
+    return [project.id for project in projects.list() if project.id not in {"default", "_self"}]
+
+
 def test_a_project_gets_an_id_that_shows_its_name(projects: Projects, time: Time) -> None:
     """Unless it is given one; both are listed in the order they were made."""
     assert projects.create("My Service!", "Production").id == "my-service"
     time.passes(DAY)
     assert projects.create("日本", project_id="japan").id == "japan"
-    assert [(one.id, one.name) for one in projects.list()] == [
-        ("my-service", "My Service!"),
-        ("japan", "日本"),
-    ]
+    assert made(projects) == ["my-service", "japan"]
+    assert [projects.get(each).name for each in made(projects)] == ["My Service!", "日本"]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,7 @@ def test_a_project_gets_an_id_that_shows_its_name(projects: Projects, time: Time
         ("  ", None, "name"),
         ("x" * 501, None, "name"),
         ("nul\0", None, "name"),
+        ("日本", None, "project_id"),
         ("shop", "", "project_id"),
         ("shop", "_self", "project_id"),
         ("shop", "Shop", "project_id"),
@@ -52,7 +56,7 @@ def test_a_wrong_field_is_named(projects: Projects, name: str, project_id: str |
     with pytest.raises(Wrong) as told:
         projects.create(name, project_id=project_id)
     assert told.value.field == field
-    assert projects.list() == []
+    assert made(projects) == []
 
 
 def test_an_id_is_given_once(projects: Projects) -> None:
@@ -61,11 +65,21 @@ def test_an_id_is_given_once(projects: Projects) -> None:
     with pytest.raises(Taken, match="project shop"):
         projects.create("Shop")
     projects.delete("shop")
-    assert projects.list() == []
+    assert made(projects) == []
     with pytest.raises(Taken):
         projects.create("shop")
     with pytest.raises(NotFound):
         projects.delete("shop")
+
+
+@pytest.mark.parametrize("project", ["default", "_self"])
+def test_two_projects_are_always_there(projects: Projects, keys: Keys, project: str) -> None:
+    """They may have keys, and are not deleted."""
+    assert keys.create(project).shown.project_id == project
+    with pytest.raises(Wrong, match="is always there"):
+        projects.delete(project)
+    with pytest.raises((Taken, Wrong)):
+        projects.create(project, project_id=project)
 
 
 def test_a_key_is_shown_once_and_kept_as_a_hash(projects: Projects, keys: Keys, database: Database) -> None:

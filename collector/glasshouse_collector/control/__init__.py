@@ -5,9 +5,13 @@ from glasshouse_collector.control.errors import NotFound, Taken, Wrong
 from glasshouse_collector.control.keyring import Keyring
 from glasshouse_collector.control.keys import Keys, KeySettings, NewKey, ShownKey
 from glasshouse_collector.control.projects import Projects, ShownProject
+from glasshouse_collector.control.quotas import KeyQuotas
+from glasshouse_collector.control.usage import DayUsage
 
 __all__ = [
     "Database",
+    "DayUsage",
+    "KeyQuotas",
     "KeySettings",
     "Keyring",
     "Keys",

@@ -9,13 +9,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session, sessionmaker
 
 from glasshouse_collector.core.errors import ConfigurationError, Retryable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_CONNECT_SECONDS = 5
 _LOCK = 0x676C617373686F75
 """PostgreSQL's advisory lock that lets one of many collectors migrate."""
 
@@ -80,7 +81,7 @@ class Database:
 
 def _engine(url: str) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=_patience(url))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         raise _unknown_address() from None
     if engine.dialect.name not in {"sqlite", "postgresql"}:
@@ -89,6 +90,15 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _patience(url: str) -> dict[str, int]:
+    """Return how long an answer is waited for, where the address does not say it: else it is for minutes."""
+    address = make_url(url)
+    if address.get_backend_name() != "postgresql":
+        return {}
+    wanted = {"connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": 2000 * _CONNECT_SECONDS}
+    return {name: value for name, value in wanted.items() if name not in address.query}
 
 
 def _unknown_address() -> ConfigurationError:

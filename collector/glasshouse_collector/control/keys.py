@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 
 from glasshouse_collector.control.database import Database
 from glasshouse_collector.control.errors import NotFound, Wrong
-from glasshouse_collector.control.models import MOST_DESCRIPTION, ApiKey, Project, utc_now
+from glasshouse_collector.control.models import MOST_DESCRIPTION, ApiKey, KeyUsage, Project, utc_now
+from glasshouse_collector.control.usage import DayUsage
 from glasshouse_collector.core.access import Scope
 
 KEY: Final = re.compile(r"(gh_[A-Za-z0-9]{8})_([A-Za-z0-9_-]{43})")
@@ -114,6 +115,18 @@ class Keys:
                 f"there is no key {prefix}; a key's name here is its beginning, such as gh_Ab3dE5gH"
             )
         return shown(row)
+
+    def usage(self, prefix: str, days: int = 31) -> Sequence[DayUsage]:
+        """Return what the key sent on each of the last days that it sent anything, the latest first.
+
+        As of the last refresh of each collector. Raises `NotFound`.
+        """
+        self.get(prefix)
+        wanted = select(KeyUsage).where(KeyUsage.prefix == prefix)
+        since = self._now().date() - timedelta(days=days)
+        with self._database.session() as session:
+            found = session.scalars(wanted.where(KeyUsage.day > since).order_by(KeyUsage.day.desc()))
+            return [DayUsage(row.day, row.records, row.bytes) for row in found]
 
     def revoke(self, prefix: str, after: timedelta = timedelta()) -> ShownKey:
         """Let the key end, at once or in a while, and never later than it would. Raises `NotFound`."""

@@ -1,9 +1,9 @@
 """The tables of small state."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Date, DateTime, ForeignKey, Index, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -66,3 +66,15 @@ class ApiKey(Base):
     records_per_second: Mapped[int | None]
     bytes_per_day: Mapped[int | None] = mapped_column(BigInteger)
     project: Mapped[Project] = relationship(back_populates="keys")
+
+
+class KeyUsage(Base):
+    """What a key sent on a day of UTC: records, and bytes of protobuf, uncompressed."""
+
+    __tablename__ = "key_usage"
+    __table_args__ = (Index("ix_key_usage_day", "day"),)
+
+    prefix: Mapped[str] = mapped_column(ForeignKey("api_keys.prefix"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    records: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)

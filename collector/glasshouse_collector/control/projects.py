@@ -12,10 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from glasshouse_collector.control.database import Database
 from glasshouse_collector.control.errors import NotFound, Taken, Wrong
 from glasshouse_collector.control.models import MOST_DESCRIPTION, MOST_NAME, ApiKey, Project, utc_now
-from glasshouse_collector.core.access import DEFAULT_PROJECT
+from glasshouse_collector.core.access import DEFAULT_PROJECT, SELF_PROJECT
 
 _ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NOT_IN_AN_ID: Final = re.compile(r"[^a-z0-9]+")
+_ALWAYS_THERE: Final = frozenset({DEFAULT_PROJECT, SELF_PROJECT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,13 @@ class Projects:
         return _shown(project)
 
     def delete(self, project_id: str) -> None:
-        """Close a project: its keys open nothing any more, and its id is not given again. Raises `NotFound`.
+        """Close a project: its keys open nothing any more, and its id is not given again.
 
-        What was stored stays until retention removes it.
+        What was stored stays until retention removes it. Raises `NotFound`, and `Wrong` for the two
+        projects that are always there.
         """
+        if project_id in _ALWAYS_THERE:
+            raise Wrong("project_id", f"{project_id} is always there; revoke its keys instead")
         self.get(project_id)
         now = self._now()
         with self._database.session() as session:
@@ -89,7 +93,7 @@ class Projects:
 
 def _id_of(name: str) -> str:
     """Return an id that a reader recognises the name in."""
-    return _NOT_IN_AN_ID.sub("-", name.lower()).strip("-")[:MOST_NAME].rstrip("-") or DEFAULT_PROJECT
+    return _NOT_IN_AN_ID.sub("-", name.lower()).strip("-")[:MOST_NAME].rstrip("-")
 
 
 def _text(field: str, given: str, most: int) -> str:
