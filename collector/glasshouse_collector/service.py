@@ -8,7 +8,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from glasshouse_collector.api import ApiConfig, ApiServer, create_app
+from glasshouse_collector.api import ApiConfig, ApiServer, IngestOnce, create_app
 from glasshouse_collector.codec import Codec, best_codec
 from glasshouse_collector.config import Settings
 from glasshouse_collector.control import KeyQuotas, Keyring
@@ -72,6 +72,7 @@ class Collector:
             door = JournalDoor(self.codec, journal, self.metrics, self._clock, quotas)
             self.services.provide(Door, door)  # type: ignore[type-abstract]
             await self._start_control(quotas)
+            await self._settle_requests(journal)
             await self._start_store()
             watch = await self._start_selfwatch(door)
             self._start_pipelines(journal)
@@ -135,6 +136,12 @@ class Collector:
             log.warning("open to everyone on this machine: there is no key, and auth_token is not set")
         for host in [host for host, by_tls in self._settings.reachable_hosts if not by_tls]:
             log.warning("%s is served without TLS (insecure): keys and records can be read on the way", host)
+
+    async def _settle_requests(self, journal: Journal) -> None:
+        """Find out which requests that a crash cut off are in the journal, before pipelines empty it."""
+        once = IngestOnce(self.services, journal)
+        self.services.provide(IngestOnce, once)
+        await once.settle()
 
     def _check_whom_it_serves(self, keyring: Keyring) -> None:
         """Raise `ConfigurationError` where other machines would be served without keys, or without TLS."""

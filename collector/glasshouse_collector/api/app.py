@@ -5,19 +5,24 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from glasshouse_collector.api.access import require_reader
+from glasshouse_collector.api.access import require, require_reader
 from glasshouse_collector.api.config import ApiConfig
 from glasshouse_collector.api.event_stream import OpenStreams
 from glasshouse_collector.api.exports import asked_format
+from glasshouse_collector.api.ingesting import MOST_BYTES as INGEST_BYTES
 from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
 from glasshouse_collector.api.questions import PREFIX, Questions
 from glasshouse_collector.api.routes.health import health_routes
+from glasshouse_collector.api.routes.ingest import ingest_routes
+from glasshouse_collector.api.routes.keys import key_routes
 from glasshouse_collector.api.routes.log_tail import log_tail_routes
 from glasshouse_collector.api.routes.logs import log_routes
 from glasshouse_collector.api.routes.metrics import metrics_routes
+from glasshouse_collector.api.routes.projects import project_routes
 from glasshouse_collector.api.routes.sql import sql_routes
 from glasshouse_collector.api.routes.traces import trace_routes
+from glasshouse_collector.core.access import Scope
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.metrics import Metrics
 
@@ -46,12 +51,15 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     handle_problems(app)
-    app.add_middleware(BodyLimit, limit=config.max_body_bytes)
+    larger = {f"{PREFIX}/logs": INGEST_BYTES, f"{PREFIX}/ingest": INGEST_BYTES}
+    app.add_middleware(BodyLimit, limit=config.max_body_bytes, larger=larger)
     app.add_middleware(Observed, metrics=services.get(Metrics))
     app.include_router(health_routes(services))
     app.include_router(metrics_routes(services))
     app.state.streams = OpenStreams()
     app.include_router(_questions(services, config, app.state.streams))
+    app.include_router(_managed(services))
+    app.include_router(_taken(services))
     for routes in extensions_routes:
         app.include_router(routes)
     return app
@@ -67,4 +75,19 @@ def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> A
     routes.include_router(log_routes(questions))
     routes.include_router(log_tail_routes(questions, services, streams))
     routes.include_router(sql_routes(questions))
+    return routes
+
+
+def _managed(services: Services) -> APIRouter:
+    """Return what manages projects and keys, for those with a key to do so."""
+    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(require(services, Scope.ADMIN))])
+    routes.include_router(project_routes(services))
+    routes.include_router(key_routes(services))
+    return routes
+
+
+def _taken(services: Services) -> APIRouter:
+    """Return what takes older clients' records, for those with a key to send."""
+    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(require(services, Scope.INGEST))])
+    routes.include_router(ingest_routes(services))
     return routes

@@ -3,6 +3,7 @@
 import logging
 import time
 import uuid
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi.routing import iter_route_contexts
@@ -18,11 +19,15 @@ _log = logging.getLogger(__name__)
 
 
 class BodyLimit:
-    """Refuses a request's body over `limit` bytes, declared or streamed, with 413."""
+    """Refuses a request's body over `limit` bytes, declared or streamed, with 413.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    `larger` has the limits of paths that take more by POST.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit = limit
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with its body counted as it is read."""
@@ -30,27 +35,29 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = Headers(scope=scope).get("content-length", "0")
+        limit = self._larger.get(scope["path"], self._limit) if scope["method"] == "POST" else self._limit
         read = 0
 
         async def limited() -> Message:
             nonlocal read
-            if declared.isdecimal() and int(declared) > self._limit:
-                raise self._too_large()
+            if declared.isdecimal() and int(declared) > limit:
+                raise _too_large(limit)
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._limit:
-                raise self._too_large()
+            if read > limit:
+                raise _too_large(limit)
             return message
 
         await self._app(scope, limited, send)
 
-    def _too_large(self) -> Problem:
-        # The rest of the body stays unread, so the connection cannot serve another request.
-        return Problem(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the body is larger than {self._limit:,} bytes",
-            headers={"Connection": "close"},
-        )
+
+def _too_large(limit: int) -> Problem:
+    # The rest of the body stays unread, so the connection cannot serve another request.
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the body is larger than {limit:,} bytes",
+        headers={"Connection": "close"},
+    )
 
 
 class Observed:

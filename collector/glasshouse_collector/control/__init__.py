@@ -6,6 +6,7 @@ from glasshouse_collector.control.keyring import Keyring
 from glasshouse_collector.control.keys import Keys, KeySettings, NewKey, ShownKey
 from glasshouse_collector.control.projects import Projects, ShownProject
 from glasshouse_collector.control.quotas import KeyQuotas
+from glasshouse_collector.control.receipts import Receipts
 from glasshouse_collector.control.usage import DayUsage
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "NewKey",
     "NotFound",
     "Projects",
+    "Receipts",
     "ShownKey",
     "ShownProject",
     "Taken",

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
-from glasshouse_collector.core.batch import Frame
+from glasshouse_collector.core.batch import Frame, RequestKind
 from glasshouse_collector.core.clock import Clock
 from glasshouse_collector.core.errors import Backpressure, ConfigurationError
 from glasshouse_collector.core.metrics import Metrics
@@ -18,6 +18,7 @@ from glasshouse_collector.journal.frame import check_limits
 from glasshouse_collector.journal.recent import RecentPayloads
 from glasshouse_collector.journal.recovery import CURSOR_SUFFIX, NO_DOUBT, Recovered, recover
 from glasshouse_collector.journal.runs import RunReader
+from glasshouse_collector.journal.search import tails
 from glasshouse_collector.journal.segment import SEGMENT_HEADER_BYTES
 from glasshouse_collector.journal.settings import JournalSettings
 from glasshouse_collector.journal.writer import Group, GroupWriter, full_refusal
@@ -156,6 +157,22 @@ class Journal:
     def cursor_path(self, name: str) -> Path:
         """Return the file that holds a consumer's cursor."""
         return self._settings.directory / f"{quote(name, safe='')}{CURSOR_SUFFIX}"
+
+    @property
+    def place(self) -> int:
+        """The number of the segment that what is appended now lies in, or of one before it."""
+        following = self._writer.next_number  # read first: the writer may begin a segment meanwhile
+        last = self._segments.last
+        return last.number if last else following
+
+    def tails(self, kind: RequestKind, since_ns: int, length: int) -> set[bytes]:
+        """Return the last bytes of each request of a kind that came since then and is still here; blocks."""
+        return tails(self._segments, kind, since_ns, length)
+
+    def has_all_since(self, place: int) -> bool:
+        """Whether all is still here that an earlier process appended when `place` was that number."""
+        oldest = next(iter(self._segments), None)
+        return self._found.next_number <= place or (oldest is not None and oldest.number <= place)
 
     async def close(self) -> None:
         """Stop the consumers, write and fsync everything pending, let go of the directory; repeatable."""

@@ -40,7 +40,8 @@ class Group:
 class GroupWriter:
     """The blocking half of `append`; one thread at a time writes.
 
-    `full` says that the journal has reached its size and stays so until a segment is removed.
+    `full` says that the journal has reached its size and stays so until a segment is removed;
+    `next_number` is the number of the segment that is made next.
     """
 
     def __init__(  # noqa: PLR0913  (what a journal is made of)
@@ -65,7 +66,7 @@ class GroupWriter:
         self._metrics = metrics
         self._counters = FrameCounters(metrics)
         self._clock = clock
-        self._next_number = next_number
+        self.next_number = next_number
         self._recent = recent
         self._compressor = Compressor()
         self._active: SegmentWriter | None = None
@@ -145,9 +146,9 @@ class GroupWriter:
             self._seal()
         if self._active is None:
             self._active = SegmentWriter.create(
-                self._directory, self._next_number, self._segments.frames_ever, self._identity
+                self._directory, self.next_number, self._segments.frames_ever, self._identity
             )
-            self._next_number += 1
+            self.next_number += 1
             with self.lock:
                 self._segments.add(self._active.segment)
         return self._active

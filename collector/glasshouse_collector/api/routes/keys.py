@@ -48,7 +48,7 @@ def _of_a_project(routes: APIRouter, control: Control) -> None:
         status_code=HTTPStatus.CREATED,
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    def create(request: Request, project_id: ProjectId, key: KeyToMake) -> CreatedKey:
+    def create_key(request: Request, project_id: ProjectId, key: KeyToMake) -> CreatedKey:
         """Make a key of the project. `api_key` is told this once; only its hash is kept.
 
         An admin key makes keys of its own project; the operator those of every one.
@@ -68,7 +68,7 @@ def _of_a_project(routes: APIRouter, control: Control) -> None:
         summary="A project's keys",
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    def every(request: Request, project_id: ProjectId) -> KeyList:
+    def list_keys(request: Request, project_id: ProjectId) -> KeyList:
         """Return the keys of a project, those that ended too, the oldest first."""
         if not manages(caller_of(request), project_id):
             raise no_such_project(project_id)
@@ -83,7 +83,7 @@ def _of_a_key(routes: APIRouter, control: Control) -> None:
         summary="One key and what it sent",
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    def one(request: Request, prefix: KeyPrefix) -> KeyDetails:
+    def get_key(request: Request, prefix: KeyPrefix) -> KeyDetails:
         """Return a key and how much it sent on each of the last days."""
         with control_problems():
             key = control.key_of(caller_of(request), prefix)
@@ -96,7 +96,7 @@ def _of_a_key(routes: APIRouter, control: Control) -> None:
         summary="Revoke a key",
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    def revoke(
+    def revoke_key(
         request: Request,
         prefix: KeyPrefix,
         after_seconds: Annotated[
@@ -119,7 +119,7 @@ def _of_a_key(routes: APIRouter, control: Control) -> None:
         status_code=HTTPStatus.CREATED,
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    def rotate(request: Request, prefix: KeyPrefix, rotation: Rotation | None = None) -> CreatedKey:
+    def rotate_key(request: Request, prefix: KeyPrefix, rotation: Rotation | None = None) -> CreatedKey:
         """Make a key like this one, and let this one end after the overlap, a day unless told otherwise.
 
         `api_key` is told this once.

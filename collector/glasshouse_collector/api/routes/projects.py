@@ -36,7 +36,7 @@ def project_routes(services: Services) -> APIRouter:
         status_code=HTTPStatus.CREATED,
         responses=answers(*PROBLEMS, HTTPStatus.CONFLICT),
     )
-    def create(request: Request, project: ProjectToMake) -> CreatedProject:
+    def create_project(request: Request, project: ProjectToMake) -> CreatedProject:
         """Make a project with a key to send and to ask (`ingest`, `read`), which is told this once.
 
         The operator may, and everyone as long as there are no keys at all: the first key ends that.
@@ -53,7 +53,7 @@ def project_routes(services: Services) -> APIRouter:
         return CreatedProject(**told, api_key=key.secret, note=note)
 
     @routes.get("/projects", summary="Projects", responses=answers(*PROBLEMS))
-    def every(request: Request) -> ProjectList:
+    def list_projects(request: Request) -> ProjectList:
         """Return the projects that the caller manages: all for the operator, else the key's own."""
         caller = caller_of(request)
         with control_problems():
@@ -65,7 +65,7 @@ def project_routes(services: Services) -> APIRouter:
         summary="One project",
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    def one(request: Request, project_id: ProjectId) -> ProjectAnswer:
+    def get_project(request: Request, project_id: ProjectId) -> ProjectAnswer:
         """Return a project; one that the caller does not manage looks as if it were not there."""
         if not manages(caller_of(request), project_id):
             raise no_such_project(project_id)
@@ -79,7 +79,7 @@ def project_routes(services: Services) -> APIRouter:
         response_class=Response,
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    def delete(request: Request, project_id: ProjectId) -> None:
+    def delete_project(request: Request, project_id: ProjectId) -> None:
         """Close a project for ever: its keys open nothing any more, and its id is not given again.
 
         Only the operator may. What was stored stays until retention removes it.
