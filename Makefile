@@ -94,11 +94,12 @@ format: setup
 lock:
 	$(BIN)/pip-compile --quiet --allow-unsafe --strip-extras --extra all --extra collector --extra dev --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --output-file requirements.lock pyproject.toml
 
-# The files that are made of code: the collector's metrics, the dashboards, the rules of objectives.
+# The files that are made of code: the collector's metrics, the dashboards, the rules of objectives, the client.
 generated: setup
 	@$(BIN)/python -m glasshouse_collector.core.metrics_document > docs/metrics.md
 	@$(BIN)/python -m glasshouse_dashboards
 	@$(BIN)/glasshouse slo generate
+	@$(BIN)/python -m glasshouse_collector.client_code
 
 clean:
 	rm -rf .venv $(STAMPS) $(CRATES:%=collector/%/target) tests/languages/*/target tests/languages/node/node_modules

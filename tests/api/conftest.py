@@ -1,22 +1,19 @@
 """A served API on a port of its own, with or without an embedded store."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from glasshouse_collector.api import ApiConfig, ApiServer
 from glasshouse_collector.core.access import Authenticator, OpenAccess
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.status import Status
 from glasshouse_collector.store import Store, StoreSettings
+from served_api import serving
 
 
 @pytest.fixture
@@ -48,20 +45,5 @@ def serve() -> Iterator[Callable[..., httpx.Client]]:
 
 @contextmanager
 def _serving(app: FastAPI) -> Iterator[httpx.Client]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    def run(coroutine: Any) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=30)
-
-    server = ApiServer(app, ApiConfig(port=0))
-    try:
-        run(server.start())
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.bound_port}", timeout=60) as client:
-            yield client
-    finally:
-        run(server.stop())
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with serving(app) as url, httpx.Client(base_url=url, timeout=60) as client:
+        yield client

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from glasshouse_collector.api.scope import Scope
+from glasshouse_collector.api.scope import InstrumentationScope
 
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 
@@ -22,7 +22,7 @@ class LogRecord(BaseModel):
     service_name: str
     event_name: str
     body: str
-    scope: Scope
+    scope: InstrumentationScope
     resource_attributes: dict[str, str]
     scope_attributes: dict[str, str]
     attributes: dict[str, str]

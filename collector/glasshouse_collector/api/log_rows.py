@@ -8,7 +8,7 @@ import pyarrow as pa
 from glasshouse_collector.api.json_values import json_values
 from glasshouse_collector.api.log_model import LogRecord
 from glasshouse_collector.api.log_place import LogPlace
-from glasshouse_collector.api.scope import Scope
+from glasshouse_collector.api.scope import InstrumentationScope
 from glasshouse_collector.api.times import rfc3339
 
 _TEXT: Final = ("Project", "BatchId", "TraceId", "SpanId", "SeverityText", "ServiceName", "EventName", "Body")
@@ -48,7 +48,7 @@ def _record(row: Mapping[str, Any]) -> LogRecord:
         service_name=row["ServiceName"],
         event_name=row["EventName"],
         body=row["Body"],
-        scope=Scope(name=row["ScopeName"], version=row["ScopeVersion"]),
+        scope=InstrumentationScope(name=row["ScopeName"], version=row["ScopeVersion"]),
         resource_attributes=row["ResourceAttributes"],
         scope_attributes=row["ScopeAttributes"],
         attributes=row["LogAttributes"],

@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 
-class Scope(BaseModel):
+class InstrumentationScope(BaseModel):
     """Which instrumentation made a record."""
 
     name: str

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 from glasshouse_collector.api.log_model import LogRecord
-from glasshouse_collector.api.scope import Scope
+from glasshouse_collector.api.scope import InstrumentationScope
 
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 _NANOS = "Nanoseconds since the Unix epoch, as text: JavaScript's numbers are too small for them"
@@ -52,7 +52,7 @@ class TraceSpan(BaseModel):
     self_time_ns: int = Field(description="The duration without the time in which any of its children ran")
     depth: int = Field(description="How many ancestors it has; 0: a root, or its parent is not there")
     status: SpanStatus
-    scope: Scope
+    scope: InstrumentationScope
     resource_attributes: dict[str, str]
     attributes: dict[str, str]
     events: list[SpanEvent]

@@ -1,0 +1,519 @@
+"""What can be asked; made of the API's description by glasshouse_collector.client_code."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from glasshouse.client import models
+from glasshouse.client.calls import Call
+from glasshouse.client.events import Event
+
+
+class Operations:
+    """Every operation of the API. `_ask`, `_each` and `_listen` are the client's own."""
+
+    def _ask(self, call: Call) -> Any:
+        raise NotImplementedError
+
+    def _each(self, call: Call, rows: str) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def _listen(self, call: Call) -> Iterator[Event]:
+        raise NotImplementedError
+
+    def alerts(
+        self,
+        *,
+        status: Literal["firing", "resolved"] | None = None,
+        severity: str | None = None,
+        service: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.AlertList:
+        """List alerts.
+
+        from_: Started then or later, RFC 3339
+        to: Started before then, RFC 3339
+        limit: Alerts of one page
+        cursor: `next` of the page before
+        """
+        answer: models.AlertList = self._ask(
+            Call(
+                "GET",
+                "/api/v1/alerts",
+                parameters={
+                    "status": status,
+                    "severity": severity,
+                    "service": service,
+                    "from": from_,
+                    "to": to,
+                    "limit": limit,
+                    "cursor": cursor,
+                },
+            )
+        )
+        return answer
+
+    def create_key(
+        self,
+        project_id: str,
+        *,
+        name: str | None = None,
+        scopes: Sequence[models.Scope] | None = None,
+        expires_at: str | None = None,
+        records_per_second: int | None = None,
+        bytes_per_day: int | None = None,
+    ) -> models.CreatedKey:
+        """Make a key.
+
+        project_id: A project's id: a-z, 0-9 and dashes.
+        name: For people: who uses it.
+        scopes: `ingest`: send; `read`: ask; `admin`: both, and manage the project's keys.
+        expires_at: RFC 3339; without it the key does not end.
+        records_per_second: The most it may send.
+        bytes_per_day: The most it may send on a day of UTC, uncompressed.
+        """
+        answer: models.CreatedKey = self._ask(
+            Call(
+                "POST",
+                "/api/v1/projects/{project_id}/keys",
+                names={"project_id": project_id},
+                body={
+                    "name": name,
+                    "scopes": scopes,
+                    "expires_at": expires_at,
+                    "records_per_second": records_per_second,
+                    "bytes_per_day": bytes_per_day,
+                },
+            )
+        )
+        return answer
+
+    def create_project(
+        self, *, name: str, description: str | None = None, project_id: str | None = None
+    ) -> models.CreatedProject:
+        """Make a project and its first key.
+
+        name: For people.
+        project_id: What stands with its records, for ever; made of the name where it is left out.
+        """
+        answer: models.CreatedProject = self._ask(
+            Call(
+                "POST",
+                "/api/v1/projects",
+                body={"name": name, "description": description, "project_id": project_id},
+            )
+        )
+        return answer
+
+    def delete_project(self, project_id: str) -> None:
+        """Delete a project.
+
+        project_id: A project's id: a-z, 0-9 and dashes.
+        """
+        self._ask(Call("DELETE", "/api/v1/projects/{project_id}", names={"project_id": project_id}))
+
+    def get_key(self, prefix: str) -> models.KeyDetails:
+        """One key and what it sent.
+
+        prefix: What a key is recognised by: its beginning, never the whole key.
+        """
+        answer: models.KeyDetails = self._ask(Call("GET", "/api/v1/keys/{prefix}", names={"prefix": prefix}))
+        return answer
+
+    def get_project(self, project_id: str) -> models.ProjectAnswer:
+        """One project.
+
+        project_id: A project's id: a-z, 0-9 and dashes.
+        """
+        answer: models.ProjectAnswer = self._ask(
+            Call("GET", "/api/v1/projects/{project_id}", names={"project_id": project_id})
+        )
+        return answer
+
+    def list_keys(self, project_id: str) -> models.KeyList:
+        """A project's keys.
+
+        project_id: A project's id: a-z, 0-9 and dashes.
+        """
+        answer: models.KeyList = self._ask(
+            Call("GET", "/api/v1/projects/{project_id}/keys", names={"project_id": project_id})
+        )
+        return answer
+
+    def list_projects(self) -> models.ProjectList:
+        """Projects."""
+        answer: models.ProjectList = self._ask(Call("GET", "/api/v1/projects"))
+        return answer
+
+    def log_context(self, log_id: str, *, lines: int | None = None) -> models.LogContext:
+        """Read the log records around one.
+
+        log_id: The `id` of a log record.
+        lines: How many before, and after.
+        """
+        answer: models.LogContext = self._ask(
+            Call(
+                "GET", "/api/v1/logs/{log_id}/context", names={"log_id": log_id}, parameters={"lines": lines}
+            )
+        )
+        return answer
+
+    def log_histogram(
+        self,
+        *,
+        steps: int | None = None,
+        level: Sequence[str] | None = None,
+        service_name: Sequence[str] | None = None,
+        text: str | None = None,
+        attribute: Sequence[str] | None = None,
+        trace_id: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.LogHistogram:
+        """Count log records by time and level.
+
+        steps: Into how many steps at most.
+        level: trace, debug, info, warn, error, fatal; one: it and all above, several: just these.
+        service_name: One of these services.
+        text: Words and "phrases", all of them in the body, in either case; or /a regex/.
+        attribute: Of an attribute: `key=value`, `key!=value`, `key>5`, `key` (it is there), `!key`;
+            after `resource.` the resource's.
+        trace_id: 32 hex digits: of this trace.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.LogHistogram = self._ask(
+            Call(
+                "GET",
+                "/api/v1/logs/histogram",
+                parameters={
+                    "steps": steps,
+                    "level": level,
+                    "service_name": service_name,
+                    "text": text,
+                    "attribute": attribute,
+                    "trace_id": trace_id,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def logs(
+        self,
+        *,
+        order: Literal["newest", "oldest"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        level: Sequence[str] | None = None,
+        service_name: Sequence[str] | None = None,
+        text: str | None = None,
+        attribute: Sequence[str] | None = None,
+        trace_id: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.LogPage:
+        """Read log records.
+
+        cursor: The `next_cursor` of the page before.
+        level: trace, debug, info, warn, error, fatal; one: it and all above, several: just these.
+        service_name: One of these services.
+        text: Words and "phrases", all of them in the body, in either case; or /a regex/.
+        attribute: Of an attribute: `key=value`, `key!=value`, `key>5`, `key` (it is there), `!key`;
+            after `resource.` the resource's.
+        trace_id: 32 hex digits: of this trace.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.LogPage = self._ask(
+            Call(
+                "GET",
+                "/api/v1/logs",
+                parameters={
+                    "order": order,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "level": level,
+                    "service_name": service_name,
+                    "text": text,
+                    "attribute": attribute,
+                    "trace_id": trace_id,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def each_log(
+        self,
+        *,
+        order: Literal["newest", "oldest"] | None = None,
+        limit: int | None = None,
+        level: Sequence[str] | None = None,
+        service_name: Sequence[str] | None = None,
+        text: str | None = None,
+        attribute: Sequence[str] | None = None,
+        trace_id: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> Iterator[models.LogRecord]:
+        """Read log records, page after page.
+
+        level: trace, debug, info, warn, error, fatal; one: it and all above, several: just these.
+        service_name: One of these services.
+        text: Words and "phrases", all of them in the body, in either case; or /a regex/.
+        attribute: Of an attribute: `key=value`, `key!=value`, `key>5`, `key` (it is there), `!key`;
+            after `resource.` the resource's.
+        trace_id: 32 hex digits: of this trace.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        return self._each(
+            Call(
+                "GET",
+                "/api/v1/logs",
+                parameters={
+                    "order": order,
+                    "limit": limit,
+                    "level": level,
+                    "service_name": service_name,
+                    "text": text,
+                    "attribute": attribute,
+                    "trace_id": trace_id,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            ),
+            "logs",
+        )
+
+    def revoke_key(self, prefix: str, *, after_seconds: int | None = None) -> models.KeyAnswer:
+        """Revoke a key.
+
+        prefix: What a key is recognised by: its beginning, never the whole key.
+        after_seconds: In how long it ends; without it, at once.
+        """
+        answer: models.KeyAnswer = self._ask(
+            Call(
+                "DELETE",
+                "/api/v1/keys/{prefix}",
+                names={"prefix": prefix},
+                parameters={"after_seconds": after_seconds},
+            )
+        )
+        return answer
+
+    def rotate_key(self, prefix: str) -> models.CreatedKey:
+        """Replace a key.
+
+        prefix: What a key is recognised by: its beginning, never the whole key.
+        """
+        answer: models.CreatedKey = self._ask(
+            Call("POST", "/api/v1/keys/{prefix}/rotate", names={"prefix": prefix})
+        )
+        return answer
+
+    def send_logs(self) -> models.IngestAnswer:
+        """Send log items as project-monitor-sdk does."""
+        answer: models.IngestAnswer = self._ask(Call("POST", "/api/v1/logs"))
+        return answer
+
+    def sql(
+        self, *, query: str, parameters: Mapping[str, str | int | float | bool] | None = None
+    ) -> models.SqlAnswer:
+        """Ask in SQL.
+
+        query: One SELECT, SHOW, DESCRIBE or EXPLAIN in ClickHouse's SQL.
+        parameters: Values for `{name:Type}` in the query; never put a value into the text itself.
+        """
+        answer: models.SqlAnswer = self._ask(
+            Call("POST", "/api/v1/sql", body={"query": query, "parameters": parameters})
+        )
+        return answer
+
+    def tail_logs(
+        self,
+        *,
+        last: int | None = None,
+        cursor: str | None = None,
+        level: Sequence[str] | None = None,
+        service_name: Sequence[str] | None = None,
+        text: str | None = None,
+        attribute: Sequence[str] | None = None,
+        trace_id: str | None = None,
+    ) -> Iterator[Event]:
+        """Follow log records live.
+
+        last: How many of before, at first.
+        cursor: The id of an event: go on after it.
+        level: trace, debug, info, warn, error, fatal; one: it and all above, several: just these.
+        service_name: One of these services.
+        text: Words and "phrases", all of them in the body, in either case; or /a regex/.
+        attribute: Of an attribute: `key=value`, `key!=value`, `key>5`, `key` (it is there), `!key`;
+            after `resource.` the resource's.
+        trace_id: 32 hex digits: of this trace.
+        """
+        return self._listen(
+            Call(
+                "GET",
+                "/api/v1/logs/tail",
+                parameters={
+                    "last": last,
+                    "cursor": cursor,
+                    "level": level,
+                    "service_name": service_name,
+                    "text": text,
+                    "attribute": attribute,
+                    "trace_id": trace_id,
+                },
+            )
+        )
+
+    def trace(self, trace_id: str) -> models.Trace:
+        """Read one trace.
+
+        trace_id: 32 hex digits, in either case
+        """
+        answer: models.Trace = self._ask(
+            Call("GET", "/api/v1/traces/{trace_id}", names={"trace_id": trace_id})
+        )
+        return answer
+
+    def traces(
+        self,
+        *,
+        sort: Literal["newest", "oldest", "longest", "shortest", "most_spans", "most_errors"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        service_name: Sequence[str] | None = None,
+        operation: Sequence[str] | None = None,
+        span_kind: Sequence[Literal["server", "client", "internal", "producer", "consumer", "unspecified"]]
+        | None = None,
+        min_span_duration: str | None = None,
+        max_span_duration: str | None = None,
+        attribute: Sequence[str] | None = None,
+        min_duration: str | None = None,
+        max_duration: str | None = None,
+        status: Literal["error", "ok", "unset"] | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.TracePage:
+        """Find traces.
+
+        sort: newest and oldest look through no more than they need, the others through all.
+        cursor: The `next_cursor` of the page before.
+        service_name: With a span of one of these services.
+        operation: With a span of one of these names.
+        span_kind: With a span of one of these kinds.
+        min_span_duration: With a span that takes at least so long: a number with ns, us, ms, s, m
+            or h, such as 250ms, 1.5s or 3m. Service, operation, kind and the duration of a span are
+            demanded of one and the same span.
+        max_span_duration: With a span that takes at most so long.
+        attribute: With a span that has an attribute: `key=value`, `key>5`, `key` (it is there);
+            after `resource.` its resource's. Several may hold on different spans. `key!=value`,
+            `!key`: no span has it.
+        min_duration: That takes at least so long as a whole: a number with ns, us, ms, s, m or h,
+            such as 250ms, 1.5s or 3m.
+        max_duration: That takes at most so long as a whole.
+        status: error: a span failed; ok: none did, and one is told to be Ok; unset: neither.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.TracePage = self._ask(
+            Call(
+                "GET",
+                "/api/v1/traces",
+                parameters={
+                    "sort": sort,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "service_name": service_name,
+                    "operation": operation,
+                    "span_kind": span_kind,
+                    "min_span_duration": min_span_duration,
+                    "max_span_duration": max_span_duration,
+                    "attribute": attribute,
+                    "min_duration": min_duration,
+                    "max_duration": max_duration,
+                    "status": status,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def each_trace(
+        self,
+        *,
+        sort: Literal["newest", "oldest", "longest", "shortest", "most_spans", "most_errors"] | None = None,
+        limit: int | None = None,
+        service_name: Sequence[str] | None = None,
+        operation: Sequence[str] | None = None,
+        span_kind: Sequence[Literal["server", "client", "internal", "producer", "consumer", "unspecified"]]
+        | None = None,
+        min_span_duration: str | None = None,
+        max_span_duration: str | None = None,
+        attribute: Sequence[str] | None = None,
+        min_duration: str | None = None,
+        max_duration: str | None = None,
+        status: Literal["error", "ok", "unset"] | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> Iterator[models.TraceSummary]:
+        """Find traces, page after page.
+
+        sort: newest and oldest look through no more than they need, the others through all.
+        service_name: With a span of one of these services.
+        operation: With a span of one of these names.
+        span_kind: With a span of one of these kinds.
+        min_span_duration: With a span that takes at least so long: a number with ns, us, ms, s, m
+            or h, such as 250ms, 1.5s or 3m. Service, operation, kind and the duration of a span are
+            demanded of one and the same span.
+        max_span_duration: With a span that takes at most so long.
+        attribute: With a span that has an attribute: `key=value`, `key>5`, `key` (it is there);
+            after `resource.` its resource's. Several may hold on different spans. `key!=value`,
+            `!key`: no span has it.
+        min_duration: That takes at least so long as a whole: a number with ns, us, ms, s, m or h,
+            such as 250ms, 1.5s or 3m.
+        max_duration: That takes at most so long as a whole.
+        status: error: a span failed; ok: none did, and one is told to be Ok; unset: neither.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        return self._each(
+            Call(
+                "GET",
+                "/api/v1/traces",
+                parameters={
+                    "sort": sort,
+                    "limit": limit,
+                    "service_name": service_name,
+                    "operation": operation,
+                    "span_kind": span_kind,
+                    "min_span_duration": min_span_duration,
+                    "max_span_duration": max_span_duration,
+                    "attribute": attribute,
+                    "min_duration": min_duration,
+                    "max_duration": max_duration,
+                    "status": status,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            ),
+            "traces",
+        )
