@@ -7,12 +7,18 @@ class Tls:
     """What a server speaks TLS with."""
 
     def __init__(
-        self, certificates: bytes, key: bytes, client_ca: bytes | None = None, *, oldest: Literal["1.2", "1.3"] = "1.2"
+        self,
+        certificates: bytes,
+        key: bytes,
+        client_ca: bytes | None = None,
+        *,
+        oldest: Literal["1.2", "1.3"] = "1.2",
+        handshake_seconds: float = 20.0,
     ) -> None:
         """Take the server's chain of certificates (its own first) and its key, both in PEM.
 
         Where there is a `client_ca`, clients have to show a certificate that one of these signed. TLS of `oldest` and
-        later is spoken. Raises `ValueError`, which names what is wrong.
+        later is spoken, and a handshake has to be made within `handshake_seconds`. Raises `ValueError`, which names what is wrong.
         """
 
 class Server(Generic[_Tag]):

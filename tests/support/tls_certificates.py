@@ -43,6 +43,8 @@ class Issued:
 class Authority:
     """Signs certificates, for 127.0.0.1, ::1 and localhost where a server's."""
 
+    HOUR = timedelta(hours=1)
+
     def __init__(self, folder: Path, name: str = "authority") -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())

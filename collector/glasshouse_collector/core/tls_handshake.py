@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 REASON = "tls_handshake"
 """What failed handshakes are counted by."""
 
-_HANDSHAKE_SECONDS = 20.0
+SECONDS = 20.0
 """A client that takes longer is let go."""
 _GOODBYE_SECONDS = 5.0
 """For a client to say that it has heard of the end of a connection."""
@@ -110,13 +110,13 @@ class TlsConnections:
                 protocol,
                 self._context,
                 server_side=True,
-                ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+                ssl_handshake_timeout=SECONDS,
                 ssl_shutdown_timeout=_GOODBYE_SECONDS,
             )
         except ssl.SSLError as failed:
             why = _why(failed)
         except ConnectionAbortedError:
-            why = f"it took more than {_HANDSHAKE_SECONDS:.0f} seconds"
+            why = f"it took more than {SECONDS:g} seconds"
         except OSError:  # closed by whoever only looked whether the port is open
             return None
         self._refused.inc()

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import ClassVar, Literal, TypeAlias
 
 import glasshouse_otlp_grpc
+from glasshouse_collector.core import tls_handshake
 from glasshouse_collector.core.access import NO_KEY, Caller, Scope
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.errors import ConfigurationError, Unauthenticated
-from glasshouse_collector.core.tls import Credentials
+from glasshouse_collector.core.tls import Credentials, TlsConfig
 from glasshouse_collector.core.tls_handshake import REASON, FailedHandshakes
 from glasshouse_collector.receivers.answers import shorten, status_protobuf, success_protobuf
 from glasshouse_collector.receivers.grpc_serving import (
@@ -97,9 +98,10 @@ class NativeServer:
                 credentials.key,
                 credentials.client_ca,
                 oldest=credentials.config.min_version,
+                handshake_seconds=tls_handshake.SECONDS,
             )
         except ValueError as refused:
-            raise ConfigurationError(f"tls: the gRPC server does not take the files: {refused}") from None
+            raise ConfigurationError(_not_taken(credentials.config, str(refused))) from None
 
         def take() -> None:
             self._tls = tls
@@ -177,6 +179,17 @@ class NativeServer:
             self._refused.labels(TRANSPORT, reason, *UNKNOWN).inc(count)
             if reason == REASON and (failed := server.failed_handshake()):
                 self._handshakes.tell(*failed, count)
+
+
+def _not_taken(config: TlsConfig, refused: str) -> str:
+    """Say which of the files the server does not take, though it is in order."""
+    argument, _, why = refused.partition(": ")
+    files = {"client_ca": ("client_ca_file", config.client_ca_file), "key": ("key_file", config.key_file)}
+    setting, path = files.get(argument, ("cert_file", config.cert_file))
+    return (
+        f"tls.{setting}: {path}: the gRPC server does not take it: {why}; keys of RSA (2048 bits or more), "
+        "P-256, P-384 and Ed25519 are known"
+    )
 
 
 def _listeners(host: str, port: int) -> tuple[list[int], int]:

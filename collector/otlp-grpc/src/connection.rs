@@ -4,7 +4,7 @@ use crate::metadata::LastSeen;
 use crate::refusal::Reason;
 use crate::request::Begun;
 use crate::server::Shared;
-use crate::tls::shake_hands;
+use crate::tls::{Tls, shake_hands};
 use bytes::Bytes;
 use h2::server::{Builder, Connection};
 use std::net::IpAddr;
@@ -13,7 +13,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_rustls::rustls::ServerConfig;
 
 const PREFACE_TIME: Duration = Duration::from_secs(20);
 /// Also bounds what a connection takes whose peer never reads its answers.
@@ -38,18 +37,18 @@ pub async fn serve<T: AsyncRead + AsyncWrite + Unpin>(
     match shared.tls.now() {
         None => serve_http2(stream, peer, shared, stopping).await,
         // apart, so that connections without TLS take no memory for it
-        Some(config) => Box::pin(serve_tls(stream, config, peer, shared, stopping)).await,
+        Some(tls) => Box::pin(serve_tls(stream, tls, peer, shared, stopping)).await,
     }
 }
 
 async fn serve_tls<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
-    config: Arc<ServerConfig>,
+    tls: Tls,
     peer: IpAddr,
     shared: Arc<Shared>,
     stopping: watch::Receiver<bool>,
 ) {
-    if let Some(stream) = shake_hands(stream, config, peer, &shared.exchange).await {
+    if let Some(stream) = shake_hands(stream, tls, peer, &shared.exchange).await {
         serve_http2(stream, peer, shared, stopping).await;
     }
 }

@@ -4,7 +4,7 @@ use crate::Limits;
 use crate::answer::Answer;
 use crate::exchange::Exchange;
 use crate::server::{Server, Shared};
-use crate::tls::{self, Spoken};
+use crate::tls::{self, Spoken, Tls};
 use crate::unfinished::Unfinished;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -13,7 +13,6 @@ use std::net::TcpListener;
 use std::os::fd::{FromRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_util::task::TaskTracker;
 
 type Taken<'py> = (u64, Py<PyAny>, Py<PyDict>, Bound<'py, PyBytes>);
@@ -21,16 +20,22 @@ type Taken<'py> = (u64, Py<PyAny>, Py<PyDict>, Bound<'py, PyBytes>);
 /// What a server speaks TLS with.
 #[pyclass(frozen, module = "glasshouse_otlp_grpc", name = "Tls")]
 struct PyTls {
-    config: Arc<ServerConfig>,
+    tls: Tls,
 }
 
 #[pymethods]
 impl PyTls {
     #[new]
-    #[pyo3(signature = (certificates, key, client_ca=None, *, oldest="1.2"))]
-    fn new(certificates: &[u8], key: &[u8], client_ca: Option<&[u8]>, oldest: &str) -> PyResult<Self> {
+    #[pyo3(signature = (certificates, key, client_ca=None, *, oldest="1.2", handshake_seconds=20.0))]
+    fn new(
+        certificates: &[u8],
+        key: &[u8],
+        client_ca: Option<&[u8]>,
+        oldest: &str,
+        handshake_seconds: f64,
+    ) -> PyResult<Self> {
         let config = tls::config(certificates, key, client_ca, oldest).map_err(PyValueError::new_err)?;
-        Ok(Self { config })
+        Ok(Self { tls: Tls { config, handshake_time: duration(handshake_seconds)? } })
     }
 }
 
@@ -75,7 +80,7 @@ impl PyServer {
             in_hand: TaskTracker::new(),
         });
         if let Some(tls) = tls {
-            shared.tls.set(Arc::clone(&tls.config));
+            shared.tls.set(tls.tls.clone());
         }
         let server = Server::start(listeners, Arc::clone(&shared), max_connections).map_err(os_error)?;
         Ok(Self { tags: methods.values().iter().map(Bound::unbind).collect(), shared, server })
@@ -111,7 +116,7 @@ impl PyServer {
 
     /// Speak TLS with this from the next connection on.
     fn set_tls(&self, tls: &PyTls) {
-        self.shared.tls.set(Arc::clone(&tls.config));
+        self.shared.tls.set(tls.tls.clone());
     }
 
     /// Return the address and the reason of the last handshake that failed since the last call, if any.

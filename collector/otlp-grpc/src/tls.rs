@@ -19,26 +19,32 @@ use tokio_rustls::rustls::{
 };
 use tokio_rustls::server::TlsStream;
 
-/// A client that takes longer is let go: it holds a connection's place meanwhile.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(20);
-
 /// From TLS 1.2 on, and from 1.3 on.
 const FROM_1_2: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
 const FROM_1_3: &[&SupportedProtocolVersion] = &[&TLS13];
 
+/// What TLS is spoken with.
+#[derive(Clone)]
+pub struct Tls {
+    /// Certificates and versions.
+    pub config: Arc<ServerConfig>,
+    /// A client that takes longer for its handshake is let go: it holds a connection's place meanwhile.
+    pub handshake_time: Duration,
+}
+
 /// What TLS is spoken with from the next connection on; none where it is not.
 #[derive(Default)]
-pub struct Spoken(RwLock<Option<Arc<ServerConfig>>>);
+pub struct Spoken(RwLock<Option<Tls>>);
 
 impl Spoken {
     /// What is spoken with now.
-    pub fn now(&self) -> Option<Arc<ServerConfig>> {
+    pub fn now(&self) -> Option<Tls> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Speak with this from the next connection on.
-    pub fn set(&self, config: Arc<ServerConfig>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(config);
+    pub fn set(&self, tls: Tls) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(tls);
     }
 }
 
@@ -90,15 +96,15 @@ fn chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 /// Make TLS of a connection; one that fails is counted, unless its peer only looked whether the port is open.
 pub async fn shake_hands<T: AsyncRead + AsyncWrite + Unpin>(
     stream: T,
-    config: Arc<ServerConfig>,
+    tls: Tls,
     peer: IpAddr,
     exchange: &Exchange,
 ) -> Option<TlsStream<T>> {
-    let why = match timeout(HANDSHAKE_TIME, TlsAcceptor::from(config).accept(stream)).await {
+    let why = match timeout(tls.handshake_time, TlsAcceptor::from(tls.config).accept(stream)).await {
         Ok(Ok(stream)) => return Some(stream),
         Ok(Err(error)) if error.kind() != io::ErrorKind::InvalidData => return None,
         Ok(Err(error)) => why(&error),
-        Err(_) => format!("it took more than {} seconds", HANDSHAKE_TIME.as_secs()),
+        Err(_) => format!("it took more than {} seconds", tls.handshake_time.as_secs_f32()),
     };
     exchange.note_handshake(peer, why);
     exchange.count(Reason::TlsHandshake);
