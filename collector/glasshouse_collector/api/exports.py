@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import BaseModel
 from starlette.requests import Request
 
@@ -32,16 +32,17 @@ MEDIA_TYPES: Final = {
     Format.NDJSON: "application/x-ndjson",
     Format.PARQUET: "application/vnd.apache.parquet",
 }
+BINARY: Final = {"type": "string", "format": "binary"}
 EXPORTS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "content": {
-            media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+            media_type.partition(";")[0]: {"schema": BINARY}
             for name, media_type in MEDIA_TYPES.items()
             if name is not Format.JSON
         }
     }
 }
-"""For the OpenAPI documentation of a route whose rows can be exported."""
+"""The other answers of a route whose rows can be exported."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """With what a spreadsheet takes a text for a formula."""
 
@@ -58,6 +59,10 @@ def asked_format(
 ) -> None:
     """Document the parameter; `format_of` reads it."""
     del wanted
+
+
+EXPORTABLE: Final = [Depends(asked_format)]
+"""The dependencies of a route whose rows can be exported."""
 
 
 def format_of(request: Request) -> Format:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, Conditions, with_attributes
+from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
 from glasshouse_collector.api.levels import LEVELS, with_level
 from glasshouse_collector.api.log_counting import count_logs
 from glasshouse_collector.api.log_model import LogContext, LogHistogram, LogPage
@@ -60,7 +61,13 @@ def log_routes(questions: Questions) -> APIRouter:
     """Return `/logs` and what lies under it."""
     routes = APIRouter(tags=["logs"])
 
-    @routes.get("/logs", summary="Read log records", response_model=LogPage, responses=answers(*PROBLEMS))
+    @routes.get(
+        "/logs",
+        summary="Read log records",
+        response_model=LogPage,
+        dependencies=EXPORTABLE,
+        responses={**EXPORTS, **answers(*PROBLEMS)},
+    )
     async def logs(  # noqa: PLR0913, PLR0917  (one each parameter)
         request: Request,
         conditions: Annotated[Conditions, Depends(log_conditions)],
@@ -92,9 +99,10 @@ def log_routes(questions: Questions) -> APIRouter:
         "/logs/histogram",
         summary="Count log records by time and level",
         response_model=LogHistogram,
-        responses=answers(*PROBLEMS),
+        dependencies=EXPORTABLE,
+        responses={**EXPORTS, **answers(*PROBLEMS)},
     )
-    async def histogram(
+    async def log_histogram(
         request: Request,
         conditions: Annotated[Conditions, Depends(log_conditions)],
         within: Annotated[TimeRange, Depends(time_range("now-24h"))],
@@ -113,7 +121,7 @@ def log_routes(questions: Questions) -> APIRouter:
         response_model=LogContext,
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    async def context(
+    async def log_context(
         request: Request,
         log_id: Annotated[str, Path(description="The `id` of a log record.")],
         lines: Annotated[int, Query(ge=1, le=MOST_LOGS // 2, description="How many before, and after.")] = 20,

@@ -8,7 +8,15 @@ import pyarrow as pa
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from glasshouse_collector.api.exports import MEDIA_TYPES, Format, encode_table, format_of
+from glasshouse_collector.api.exports import (
+    BINARY,
+    EXPORTABLE,
+    EXPORTS,
+    MEDIA_TYPES,
+    Format,
+    encode_table,
+    format_of,
+)
 from glasshouse_collector.api.json_values import json_values
 from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
@@ -68,8 +76,9 @@ def sql_routes(questions: Questions) -> APIRouter:
         "/sql",
         summary="Ask in SQL",
         response_model=SqlAnswer,
+        dependencies=EXPORTABLE,
         responses={
-            200: {"content": {ARROW: {"schema": {"type": "string", "format": "binary"}}}},
+            200: {"content": {ARROW: {"schema": BINARY}, **EXPORTS[200]["content"]}},
             **answers(*PROBLEMS, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         },
     )
