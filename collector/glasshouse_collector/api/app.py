@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, FastAPI
 from glasshouse_collector.api.access import require, require_reader
 from glasshouse_collector.api.config import ApiConfig
 from glasshouse_collector.api.event_stream import OpenStreams
-from glasshouse_collector.api.exports import asked_format
 from glasshouse_collector.api.ingesting import MOST_BYTES as INGEST_BYTES
 from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
@@ -18,8 +17,10 @@ from glasshouse_collector.api.routes.ingest import ingest_routes
 from glasshouse_collector.api.routes.keys import key_routes
 from glasshouse_collector.api.routes.log_tail import log_tail_routes
 from glasshouse_collector.api.routes.logs import log_routes
+from glasshouse_collector.api.routes.metric_queries import metric_query_routes
 from glasshouse_collector.api.routes.metrics import metrics_routes
 from glasshouse_collector.api.routes.projects import project_routes
+from glasshouse_collector.api.routes.services import service_routes
 from glasshouse_collector.api.routes.sql import sql_routes
 from glasshouse_collector.api.routes.traces import trace_routes
 from glasshouse_collector.core.access import Scope
@@ -68,12 +69,12 @@ def create_app(
 def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> APIRouter:
     """Return what reads the store, for those with a key to read, each of its own project."""
     questions = Questions(services, config)
-    routes = APIRouter(
-        prefix=PREFIX, dependencies=[Depends(require_reader(services)), Depends(asked_format)]
-    )
+    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(require_reader(services))])
     routes.include_router(trace_routes(questions))
     routes.include_router(log_routes(questions))
     routes.include_router(log_tail_routes(questions, services, streams))
+    routes.include_router(metric_query_routes(questions))
+    routes.include_router(service_routes(questions))
     routes.include_router(sql_routes(questions))
     return routes
 
