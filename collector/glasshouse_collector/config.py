@@ -33,6 +33,7 @@ from glasshouse.settings import Settings as SdkSettings
 from glasshouse_collector.codec import MOST_BYTES
 from glasshouse_collector.core.errors import ConfigurationError, StoreError
 from glasshouse_collector.core.registry import Group, configure, describe
+from glasshouse_collector.core.tls import TlsConfig
 from glasshouse_collector.store import locate
 
 MASK = "**********"
@@ -181,6 +182,7 @@ class Settings(BaseSettings):
     http_port: int = Field(4318, ge=0, le=65535, description="OTLP/HTTP; 0: any free port")
     port: int = Field(8000, ge=0, le=65535, description="API and /metrics; 0: any free port")
     auth_token: SecretStr | None = Field(None, description="the operator's: who sends it may do everything")
+    tls: TlsConfig | None = Field(None, description="certificate and key that every door shows; unset: none")
     insecure: bool = Field(False, description="serve other machines without TLS")
     max_request_bytes: ByteSize = Field(
         ByteSize(64 << 20),
@@ -250,7 +252,7 @@ class Settings(BaseSettings):
     @property
     def reachable_hosts(self) -> list[tuple[str, bool]]:
         """The addresses that other machines can reach, of those listened on; and whether by TLS alone."""
-        doors = [{"host": self.host, "tls": getattr(self, "tls", None)}]
+        doors = [{"host": self.host, "tls": self.tls}]
         doors += [config for group, _, config in self.written() if group == "receivers"]
         listened = [(str(door.get("host", self.host)), door.get("tls") is not None) for door in doors]
         return [(host, by_tls) for host, by_tls in listened if not is_loopback(host)]
@@ -261,6 +263,7 @@ class Settings(BaseSettings):
             "host": self.host,
             "max_request_bytes": int(self.max_request_bytes),
             "shutdown_seconds": self.shutdown_seconds,
+            "tls": self.tls,
         }
         known = {"otlp_grpc": at | {"port": self.grpc_port}, "otlp_http": at | {"port": self.http_port}}
         written: list[tuple[Group, str, dict[str, Any]]] = [

@@ -22,6 +22,7 @@ from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.registry import build
 from glasshouse_collector.core.status import Status
+from glasshouse_collector.core.tls import TlsConfig
 from glasshouse_collector.journal import Consumer, DeadLetters, Journal, JournalSettings
 from glasshouse_collector.pipeline.formed import FormedRuns
 from glasshouse_collector.pipeline.pipeline import Pipeline
@@ -107,6 +108,8 @@ class Collector:
         self.services.provide(Status, self.status)
         self.services.provide(Authenticator, self.access)  # type: ignore[type-abstract]
         self.services.provide(Codec, self.codec)  # type: ignore[type-abstract]
+        if self._settings.tls is not None:
+            self.services.provide(TlsConfig, self._settings.tls)
         self.metrics.codec_info.labels(self.codec.name).set(1)
 
     def _open_journal(self) -> Journal:
@@ -263,6 +266,7 @@ class Collector:
         config = ApiConfig(
             host=self._settings.host,
             port=self._settings.port,
+            tls=self._settings.tls,
             query_seconds=limits.query_seconds,
             query_rows=limits.query_rows,
             query_memory=int(limits.query_memory),
@@ -274,7 +278,7 @@ class Collector:
         app = create_app(self.services, config, extensions_routes=routes)
         if watch is not None:
             watch.instrument(app)
-        server = ApiServer(app, config)
+        server = ApiServer(app, config, self.services)
         self._undo.push_async_callback(server.stop)
         await server.start()
         self.endpoints["api"] = _address(self._settings.host, server.bound_port)
