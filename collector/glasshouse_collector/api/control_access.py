@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -40,10 +40,11 @@ class Control:
 
     def key_of(self, caller: Caller, prefix: str) -> ShownKey:
         """Return a key that the caller manages; another's looks as if it were not there."""
-        key = self.keys.get(prefix)
-        if not manages(caller, key.project_id):
-            raise no_such_key(prefix)
-        return key
+        with suppress(NotFound):
+            key = self.keys.get(prefix)
+            if manages(caller, key.project_id):
+                return key
+        raise Problem(HTTPStatus.NOT_FOUND, f"there is no key {prefix}")
 
     def changed(self) -> None:
         """Have the doors know the keys as they are now; a failure is made good by the next refresh."""
@@ -77,11 +78,6 @@ def operator_only(caller: Caller) -> None:
             f"the key {caller.key} manages the keys of {caller.project} alone; "
             "the operator's token or an admin key of _self is needed",
         )
-
-
-def no_such_key(prefix: str) -> Problem:
-    """Return what is said of a key that is not there."""
-    return Problem(HTTPStatus.NOT_FOUND, f"there is no key {prefix}")
 
 
 def no_such_project(project_id: str) -> Problem:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from glasshouse_collector.control import KeySettings, ShownKey, ShownProject
 from glasshouse_collector.core.access import Scope
 
+_FIRST_YEAR: Final = 2000
 _LAST_YEAR: Final = 2199
 _MOST_RATE: Final = (1 << 31) - 1
 _MOST_VOLUME: Final = (1 << 63) - 1
@@ -36,7 +37,8 @@ KeyPrefix = Annotated[
 
 
 def _to_come(moment: datetime) -> datetime:
-    if moment.year > _LAST_YEAR:
+    """Return the time in UTC, where it can be one; that it is to come, who makes the key checks."""
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise ValueError(f"a year up to {_LAST_YEAR} is expected; leave it out for no end")
     return moment.astimezone(UTC)
 
