@@ -15,6 +15,7 @@ from glasshouse_alerts.alert_rows import TABLE, AlertFilter, Place, list_alerts,
 from glasshouse_alerts.traces_of_the_time import traces_of
 from glasshouse_alerts.webhook_access import AlertAccess
 from glasshouse_alerts.webhook_payload import EXAMPLE, AlertStatus, Notification
+from glasshouse_collector.core.access import Caller
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import Retryable
 from glasshouse_collector.core.metrics import Metrics
@@ -62,19 +63,25 @@ def alert_routes(services: Services, access: AlertAccess, trace_links: int) -> A
     )
     async def webhook(
         notification: Annotated[Notification, Body(examples=[EXAMPLE])],
-        project: Annotated[str, Depends(access.teller)],
+        sender: Annotated[Caller, Depends(access.teller)],
     ) -> Stored:
         """Keep every alert of the notification, firing or resolved; told again, each is kept once.
 
         The answer comes when the alerts are in the store. Where that is away it is a 503, upon
         which Alertmanager tries again.
         """
-        return await desk.keep(notification, project)
+        return await desk.keep(notification, sender)
 
-    @routes.get("/alerts", summary="List alerts", responses=_answers(), dependencies=[Depends(access.asker)])
-    async def alerts(question: Annotated[AlertQuestion, Query()]) -> AlertList:
-        """List alerts, those that started last first, each as it was last told."""
-        return await desk.list(question, _place(question.cursor))
+    @routes.get("/alerts", summary="List alerts", responses=_answers())
+    async def alerts(
+        question: Annotated[AlertQuestion, Query()], asker: Annotated[Caller, Depends(access.asker)]
+    ) -> AlertList:
+        """List alerts, those that started last first, each as it was last told.
+
+        A project's key lists that project's; the operator, and everyone as long as there are no keys,
+        those of all projects, or of the one that is named.
+        """
+        return await desk.list(_within(question, asker), _place(question.cursor))
 
     return routes
 
@@ -87,9 +94,9 @@ class AlertDesk:
         self._trace_links = trace_links
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def keep(self, notification: Notification, project: str) -> Stored:
+    async def keep(self, notification: Notification, sender: Caller) -> Stored:
         """Return once every alert is in the store; 503 where it is not."""
-        await self._ask(lambda store: self._keep(store, notification, project))
+        await self._ask(lambda store: self._keep(store, notification, sender))
         metrics = self._services.get(Metrics)
         for alert in notification.alerts:
             metrics.alerts_received.labels(alert.status).inc()
@@ -105,10 +112,10 @@ class AlertDesk:
             next=cursor_after(rows[limit - 1]) if len(rows) > limit else None,
         )
 
-    def _keep(self, store: Store, notification: Notification, project: str) -> None:
+    def _keep(self, store: Store, notification: Notification, sender: Caller) -> None:
         now = datetime.now(UTC)
-        traces = traces_of(store, notification.alerts, project, now, self._trace_links)
-        store.append(TABLE, rows_of(notification, project, now, traces))
+        traces = traces_of(store, notification.alerts, sender, now, self._trace_links)
+        store.append(TABLE, rows_of(notification, sender, now, traces))
 
     async def _ask(self, question: Callable[[Store], T]) -> T:
         try:
@@ -124,6 +131,15 @@ class AlertDesk:
                 if failure.code is None:
                     raise _away(str(failure)) from None
                 raise
+
+
+def _within(question: AlertQuestion, asker: Caller) -> AlertQuestion:
+    """Return the question as the asker may ask it; 403 for another project than the key's."""
+    if asker.everywhere:
+        return question
+    if question.project not in (None, asker.project):
+        raise HTTPException(HTTPStatus.FORBIDDEN, f"project: this key sees the project {asker.project} alone")
+    return question.model_copy(update={"project": asker.project})
 
 
 def _away(reason: str) -> HTTPException:
@@ -144,5 +160,12 @@ def _place(cursor: str | None) -> Place | None:
 
 def _answers(*more: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Describe the problems a route may answer with; the API makes them of what is raised here."""
-    statuses = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE, *more)
+    statuses = (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        *more,
+    )
     return {int(each): {"description": each.phrase, "content": _PROBLEM} for each in statuses}

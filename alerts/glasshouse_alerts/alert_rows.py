@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from glasshouse_alerts.webhook_payload import Notification, ReceivedAlert
+from glasshouse_collector.core.access import Caller
 from glasshouse_collector.store import QueryLimits, Store
 
 TABLE = "glasshouse_alerts"
@@ -52,11 +53,11 @@ class Place:
 
 
 def rows_of(
-    notification: Notification, project: str, received_at: datetime, trace_ids: Sequence[Sequence[str]]
+    notification: Notification, sender: Caller, received_at: datetime, trace_ids: Sequence[Sequence[str]]
 ) -> pa.RecordBatch:
     """Return the rows of a notification; `trace_ids` are those of each of its alerts."""
     rows = [
-        _row(notification, alert, alert.project(project), received_at, traces)
+        _row(notification, alert, alert.project(sender), received_at, traces)
         for alert, traces in zip(notification.alerts, trace_ids, strict=True)
     ]
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from glasshouse_alerts.alert_rows import microseconds
 from glasshouse_alerts.webhook_payload import ReceivedAlert
+from glasshouse_collector.core.access import Caller
 from glasshouse_collector.store import QueryLimits, Store
 from glasshouse_collector.store.engine import EngineFailure
 
@@ -42,7 +43,7 @@ class _Question:
 
 
 def traces_of(
-    store: Store, alerts: Sequence[ReceivedAlert], project: str, now: datetime, most: int
+    store: Store, alerts: Sequence[ReceivedAlert], sender: Caller, now: datetime, most: int
 ) -> list[list[str]]:
     """Return up to `most` trace ids an alert: those with failed spans first, then the slowest.
 
@@ -53,7 +54,7 @@ def traces_of(
     answers: dict[_Question, list[str]] = {}
     found: list[list[str]] = []
     for alert in alerts:
-        question = _question(alert, alert.project(project), now)
+        question = _question(alert, alert.project(sender), now)
         if not most or not alert.service:
             found.append([])
             continue

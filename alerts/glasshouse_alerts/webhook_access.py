@@ -1,6 +1,7 @@
 """Who may tell of alerts, and who may list them."""
 
 import hmac
+import math
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +10,16 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import SecretStr
 
-from glasshouse_collector.core.access import DEFAULT_PROJECT, Authenticator, OpenAccess, Scope
+from glasshouse_collector.core.access import DEFAULT_PROJECT, PEER, Authenticator, Caller, Scope
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.core.errors import ConfigurationError, Unauthenticated
+from glasshouse_collector.core.errors import (
+    Backpressure,
+    ConfigurationError,
+    Forbidden,
+    LimitReached,
+    Unauthenticated,
+)
+from glasshouse_collector.core.peers import peer_of
 
 _LARGEST_TOKEN_FILE = 4096
 
@@ -32,36 +40,49 @@ class AlertAccess:
         self._services = services
         self.token: str | None = None
 
-    def asker(self, request: Request, bearer: _Bearer, api_key: _ApiKey) -> str:
-        """Return the project of whoever sends a key of the collector; anyone else is answered 401."""
+    def asker(self, request: Request, bearer: _Bearer, api_key: _ApiKey) -> Caller:
+        """Return who sends a key of the collector to read; anyone else is answered with why not."""
         del bearer, api_key
-        return self._project_of(request)
+        return self._admit(request, Scope.READ)
 
-    def teller(self, request: Request, bearer: _Bearer, api_key: _ApiKey) -> str:
-        """Return the project of whoever sends the webhook's token, or a key of the collector."""
+    def teller(self, request: Request, bearer: _Bearer, api_key: _ApiKey) -> Caller:
+        """Return who sends the webhook's token, which tells of every project, or a key to send with."""
         del bearer, api_key
         if self.token is None:
-            return self._project_of(request)
+            return self._admit(request, Scope.INGEST)
         scheme, _, credential = request.headers.get("authorization", "").partition(" ")
         sent = credential.strip().encode() if scheme.lower() == "bearer" else b""
         if hmac.compare_digest(sent, self.token.encode()):
-            return DEFAULT_PROJECT
-        if isinstance(self._authenticator(), OpenAccess):
-            raise _refusal("the webhook's token is expected as 'Authorization: Bearer <token>'")
-        return self._project_of(request)
+            return _ALERTMANAGER
+        caller = self._admit(request, Scope.INGEST)
+        if not caller.key:  # the collector asks for none
+            raise _unauthenticated("the webhook's token is expected as 'Authorization: Bearer <token>'")
+        return caller
 
-    def _project_of(self, request: Request) -> str:
+    def _admit(self, request: Request, scope: Scope) -> Caller:
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if request.client:
+            headers[PEER] = peer_of(request.client.host)
+        authenticator = self._services.get(Authenticator)  # type: ignore[type-abstract]
         try:
-            return self._authenticator().admit(headers, Scope.READ).project
+            return authenticator.admit(headers, scope)
         except Unauthenticated as refused:
-            raise _refusal(str(refused)) from None
+            raise _unauthenticated(str(refused)) from None
+        except Forbidden as refused:
+            raise HTTPException(HTTPStatus.FORBIDDEN, str(refused)) from None
+        except Backpressure as refused:
+            too_many = isinstance(refused, LimitReached)
+            raise HTTPException(
+                HTTPStatus.TOO_MANY_REQUESTS if too_many else HTTPStatus.SERVICE_UNAVAILABLE,
+                str(refused),
+                headers={"Retry-After": str(math.ceil(refused.retry_after))},
+            ) from None
 
-    def _authenticator(self) -> Authenticator:
-        return self._services.get(Authenticator)  # type: ignore[type-abstract]
+
+_ALERTMANAGER = Caller(DEFAULT_PROJECT, key="webhook_token", everywhere=True)
 
 
-def _refusal(detail: str) -> HTTPException:
+def _unauthenticated(detail: str) -> HTTPException:
     return HTTPException(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from glasshouse_collector.core.access import Caller
+
 MOST_ALERTS = 1000
 _MOST_LABELS = 128
 _NEVER_ENDED = datetime(1970, 1, 2, tzinfo=UTC)
@@ -58,9 +60,9 @@ class ReceivedAlert(_Received):
         """The service that it is about, or nothing."""
         return self.labels.get("service_name", "")
 
-    def project(self, otherwise: str) -> str:
-        """Return the project that it is about: its label, or the sender's."""
-        return self.labels.get("project") or otherwise
+    def project(self, sender: Caller) -> str:
+        """Return the project that it is about: the sender's, or its label from who may name any."""
+        return (sender.everywhere and self.labels.get("project")) or sender.project
 
 
 class Notification(_Received):

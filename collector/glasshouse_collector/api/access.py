@@ -1,5 +1,6 @@
 """Who may ask: the keys that open the receivers open `/api/v1` too, each for what it is made for."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
@@ -11,7 +12,8 @@ from fastapi.security import APIKeyHeader, HTTPBasic, HTTPBearer
 from glasshouse_collector.api.problems import Problem
 from glasshouse_collector.core.access import PEER, SELF_PROJECT, Authenticator, Caller, Scope
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.core.errors import Backpressure, Forbidden, Unauthenticated
+from glasshouse_collector.core.errors import Backpressure, Forbidden, LimitReached, Unauthenticated
+from glasshouse_collector.core.peers import peer_of
 
 
 class _Basic(HTTPBasic):
@@ -28,7 +30,10 @@ _BASIC = _Basic(auto_error=False, description="Any user, with a project's key as
 
 
 def require(services: Services, scope: Scope) -> Callable[..., Caller]:
-    """Return a dependency that tells who asks; 401, 403 or 429 for whoever has no key of that scope."""
+    """Return a dependency that tells who asks; 401, 403 or 429 for whoever has no key of that scope.
+
+    503 as long as it is not known which keys there are.
+    """
 
     def admitted(
         request: Request,
@@ -100,13 +105,14 @@ def _admit(services: Services, request: Request, scope: Scope) -> Caller:
     except Forbidden as refused:
         raise Problem(HTTPStatus.FORBIDDEN, str(refused)) from None
     except Backpressure as refused:
+        too_many = isinstance(refused, LimitReached)
         raise Problem(
-            HTTPStatus.TOO_MANY_REQUESTS,
+            HTTPStatus.TOO_MANY_REQUESTS if too_many else HTTPStatus.SERVICE_UNAVAILABLE,
             str(refused),
-            headers={"Retry-After": str(max(1, round(refused.retry_after)))},
+            headers={"Retry-After": str(math.ceil(refused.retry_after))},
         ) from None
 
 
 def _headers(request: Request) -> Mapping[str, str]:
-    peer = {PEER: request.client.host} if request.client else {}
+    peer = {PEER: peer_of(request.client.host)} if request.client else {}
     return {name.lower(): value for name, value in request.headers.items()} | peer

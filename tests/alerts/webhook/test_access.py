@@ -10,8 +10,10 @@ import pytest
 from alert_notifications import alert, listed, notification, tell
 from collector_process import CollectorProcess
 from glasshouse_alerts.webhook_access import token_from
+from glasshouse_collector.core.access import Scope
 from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_collector.core.registry import configure
+from made_keys import made_key
 
 Start = Callable[..., tuple[CollectorProcess, httpx.Client]]
 
@@ -60,6 +62,30 @@ def test_a_token_is_asked_for_where_the_collector_is_open(start: Start) -> None:
     assert (refused.status_code, TOKEN in refused.text) == (401, False)
     assert tell(api, notification(alert()), **bearer(TOKEN)).status_code == httpx.codes.OK
     assert len(listed(api)) == 1
+
+
+def test_a_projects_key_tells_and_lists_its_own_alerts(start: Start, tmp_path: Path) -> None:
+    """Whatever project an alert names; the operator's tells and lists those of all."""
+    data = tmp_path / "collector"
+    ours, theirs = made_key(data, "ours"), made_key(data, "theirs")
+    operator, reader = made_key(data, "_self", Scope.ADMIN), made_key(data, "ours", Scope.READ)
+    _, api = start({})
+    named = {"alertname": "A", "project": "theirs", "service_name": "payment"}
+    for key in (ours, theirs, operator):
+        assert tell(api, notification(alert(labels=named)), **bearer(key)).status_code == httpx.codes.OK
+    assert tell(api, notification(alert()), **bearer(reader)).status_code == httpx.codes.FORBIDDEN
+
+    def projects(key: str, **question: str) -> list[str]:
+        answer = api.get("/api/v1/alerts", headers=bearer(key), params=question)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return sorted(each["project"] for each in answer.json()["alerts"])
+
+    assert projects(ours) == projects(reader) == projects(ours, project="ours") == ["ours"]
+    assert projects(theirs) == ["theirs"]
+    assert projects(operator) == ["ours", "theirs"]
+    refused = api.get("/api/v1/alerts", headers=bearer(ours), params={"project": "theirs"})
+    assert refused.status_code == httpx.codes.FORBIDDEN
+    assert "this key sees the project ours alone" in refused.json()["detail"]
 
 
 def test_without_a_store_alertmanager_is_told_to_come_back(start: Start) -> None:
