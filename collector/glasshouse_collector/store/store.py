@@ -208,8 +208,10 @@ class Store:
     def _repair_trace_times(self, records: pa.RecordBatch) -> None:
         """Write the batch's traces into the lookup table again: a crash may have come between the two."""
         sql = (
-            f"INSERT INTO {self._table(TRACE_TIMES)} (TraceId, Start, End, Project) "  # noqa: S608
-            f"SELECT TraceId, min(Timestamp), max(Timestamp), Project FROM {self._table('otel_traces')} "
+            f"INSERT INTO {self._table(TRACE_TIMES)} (TraceId, Start, End, Finish, Project) "  # noqa: S608
+            "SELECT TraceId, min(Timestamp), max(Timestamp), fromUnixTimestamp64Nano("
+            "max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration))), Project "
+            f"FROM {self._table('otel_traces')} "
             f"WHERE {_IN_BATCH.format(time='Timestamp')} AND TraceId != '' GROUP BY Project, TraceId"
         )
         self._engine.command(sql, _batch_parameters(records, "Timestamp"))
