@@ -14,7 +14,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from glasshouse_collector.codec import best_codec
-from glasshouse_collector.core.access import Authenticator, OpenAccess
+from glasshouse_collector.core.access import Authenticator, OpenAccess, Quotas
 from glasshouse_collector.core.batch import Frame, RequestKind
 from glasshouse_collector.core.clock import SystemClock
 from glasshouse_collector.core.components import Accepted, Door, Services
@@ -193,7 +193,9 @@ def serving(door: Door, access: Authenticator | None = None, **config: Any) -> I
 
 
 @contextmanager
-def keeping(directory: Path, **config: Any) -> Iterator[Kept]:
+def keeping(
+    directory: Path, access: Authenticator | None = None, quotas: Quotas | None = None, **config: Any
+) -> Iterator[Kept]:
     """Serve both receivers at the door of a journal in `directory`."""
     metrics, clock = Metrics(), SystemClock()
     settings = JournalSettings(directory, durability="os", max_bytes=2**30, segment_bytes=2**27)
@@ -204,9 +206,9 @@ def keeping(directory: Path, **config: Any) -> Iterator[Kept]:
 
     with looping() as loop:
         journal, consumer = loop.run(opened())
-        door = JournalDoor(best_codec(), journal, metrics, clock)
+        door = JournalDoor(best_codec(), journal, metrics, clock, quotas)
         try:
-            with listening(loop, door, metrics, **config) as served:
+            with listening(loop, door, metrics, access, **config) as served:
                 yield Kept(**vars(served), consumer=consumer)
         finally:
             loop.run(journal.close())
