@@ -293,7 +293,12 @@ def test_pages_are_stable_while_traces_are_written(growing: httpx.Client, store:
     """New traces, before, between and after, repeat and displace nothing; nor do late spans."""
     day = NOON + (10 if sort == "newest" else 20) * 24 * 60 * MINUTE
     date = "2030-03-27" if sort == "newest" else "2030-04-06"
-    asked = {"start_time": f"{date}T00:00:00Z", "end_time": f"{date}T23:00:00Z", "sort": sort, "limit": 4}
+    asked: dict[str, Any] = {
+        "start_time": f"{date}T00:00:00Z",
+        "end_time": f"{date}T23:00:00Z",
+        "sort": sort,
+        "limit": 4,
+    }
 
     def write(numbers: range, batch: str, *, shift: int = 0, span: int = 1) -> None:
         sent = [Sent(f"{number:032x}", span, day + number * SECOND + shift, 5) for number in numbers]

@@ -59,6 +59,17 @@ class TraceSpan(BaseModel):
     links: list[SpanLink]
 
 
+class LinkingSpan(BaseModel):
+    """A span, in whatever trace, that says it is related to this one."""
+
+    trace_id: str = Field(description="The linking span's trace")
+    span_id: str
+    service_name: str
+    name: str
+    start_time: str = Field(description=_TIME)
+    linked_span_ids: list[str] = Field(description="The spans of this trace that it links to")
+
+
 class PathSegment(BaseModel):
     """A stretch of time that the trace as a whole spent in one span itself."""
 
@@ -73,11 +84,18 @@ class Trace(BaseModel):
     trace_id: str = Field(description="32 hex digits, in lower case")
     duration_ns: int = Field(description="From the start of the first span to the end of the last")
     services: list[str] = Field(description="In the order in which they came in")
+    span_count: int = Field(description="How many spans are kept of it, be they told here or not")
     errors: int = Field(description="Spans with the status Error")
     critical_path: list[PathSegment] = Field(
         description="What the longest root span waited for: its time from start to end, without a gap. "
         "Shortening anything else makes it no faster."
     )
     spans: list[TraceSpan]
-    logs: list[LogRecord]
+    logs: list[LogRecord] = Field(
+        description="With its id, from an hour before its start to an hour after its end; "
+        "where nothing is kept of its spans, at whatever time"
+    )
+    linked_from: list[LinkingSpan] = Field(
+        description="Spans that link to it, from its start to an hour after its end, at most 100"
+    )
     truncated: bool = Field(description="The trace has more spans or log records than are told here")

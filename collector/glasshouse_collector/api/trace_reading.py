@@ -1,70 +1,54 @@
-"""Reads one trace from the store."""
+"""Reads one trace from the store: its spans, its log records, and who links to it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
-import pyarrow as pa
-
-from glasshouse_collector.api.json_values import json_values
 from glasshouse_collector.api.log_model import LogRecord
 from glasshouse_collector.api.log_rows import LOG_COLUMNS, log_records
-from glasshouse_collector.api.scope import Scope
 from glasshouse_collector.api.times import rfc3339
-from glasshouse_collector.api.trace_model import (
-    PathSegment,
-    SpanEvent,
-    SpanLink,
-    SpanStatus,
-    Trace,
-    TraceSpan,
+from glasshouse_collector.api.trace_model import LinkingSpan, PathSegment, Trace
+from glasshouse_collector.api.trace_shape import shape_of
+from glasshouse_collector.api.trace_span_rows import (
+    Extent,
+    SpanRow,
+    read_extent,
+    read_spans,
+    rows_of,
+    timed,
+    trace_span,
 )
-from glasshouse_collector.api.trace_shape import TimedSpan, shape_of
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
 MOST_RECORDS: Final = 10_000
 """Spans, and log records, of one answer; a trace with more is told as truncated."""
+_MOST_LINKING: Final = 100
+_NEAR: Final = 3600 * 10**9
+"""How long before and after a trace its log records, and after it who links to it, are looked for."""
 
-_ATTRIBUTES: Final = "Map(String, String)"
-_SPAN_COLUMNS: Final = {
-    **dict.fromkeys(("Project", "SpanId", "ParentSpanId", "TraceState", "SpanName", "SpanKind"), "String"),
-    **dict.fromkeys(("ServiceName", "ScopeName", "ScopeVersion", "StatusCode", "StatusMessage"), "String"),
-    **dict.fromkeys(("ResourceAttributes", "SpanAttributes"), _ATTRIBUTES),
-    **dict.fromkeys(("Nanos", "Duration"), "Int64"),
-    **dict.fromkeys(("Events.Name", "Links.TraceId", "Links.SpanId", "Links.TraceState"), "Array(String)"),
-    **dict.fromkeys(("Events.Attributes", "Links.Attributes"), f"Array({_ATTRIBUTES})"),
-    "EventNanos": "Array(Int64)",
-}
-_COMPUTED: Final = {
-    "Nanos": "toUnixTimestamp64Nano(Timestamp)",
-    "EventNanos": "arrayMap(t -> toUnixTimestamp64Nano(t), `Events.Timestamp`)",
-}
-
-
-def _listed(columns: Mapping[str, str]) -> str:
-    """Return the columns as a SELECT names them: all at once would read more, each for half a millisecond."""
-    return ", ".join(f"{_COMPUTED[name]} AS {name}" if name in _COMPUTED else f"`{name}`" for name in columns)
-
-
-_EXTENT: Final = """
-SELECT count() AS found, toUnixTimestamp64Nano(min(Start)) AS first, toUnixTimestamp64Nano(max(End)) AS last
-FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String}
-"""
-_SPANS: Final = f"""
-SELECT {_listed(_SPAN_COLUMNS)}
-FROM otel_traces
-WHERE TraceId = {{trace_id:String}}
-  AND Timestamp >= fromUnixTimestamp64Nano({{first:Int64}})
-  AND Timestamp <= fromUnixTimestamp64Nano({{last:Int64}})
-ORDER BY Timestamp, Duration DESC, SpanId
-LIMIT {{most:UInt64}}
-"""  # noqa: S608  (our own column names; values are parameters)
 _LOGS: Final = f"""
 SELECT {LOG_COLUMNS}
-FROM otel_logs WHERE TraceId = {{trace_id:String}}
+FROM otel_logs WHERE TraceId = {{trace_id:String}} AND {{between}}
 ORDER BY Timestamp, BatchRow
 LIMIT {{most:UInt64}}
 """  # noqa: S608  (our own column names; values are parameters)
+_BETWEEN: Final = (
+    "Timestamp >= fromUnixTimestamp64Nano({first:Int64}) "
+    "AND Timestamp <= fromUnixTimestamp64Nano({until:Int64})"
+)
+_LINKING: Final = f"""
+SELECT TraceId, SpanId, ServiceName, SpanName, toUnixTimestamp64Nano(Timestamp) AS Nanos,
+    arrayFilter((span, trace) -> trace = {{trace_id:String}}, `Links.SpanId`, `Links.TraceId`) AS Linked
+FROM otel_traces
+WHERE notEmpty(`Links.TraceId`) AND has(`Links.TraceId`, {{trace_id:String}}) AND {_BETWEEN}
+ORDER BY Timestamp, TraceId, SpanId
+LIMIT {{most:UInt64}}
+"""  # noqa: S608  (values are parameters)
+_LINKING_COLUMNS: Final = {
+    **dict.fromkeys(("TraceId", "SpanId", "ServiceName", "SpanName"), "String"),
+    "Nanos": "Int64",
+    "Linked": "Array(String)",
+}
 
 
 def read_trace(
@@ -72,28 +56,80 @@ def read_trace(
 ) -> Trace | None:
     """Return a trace, None where nothing of it is kept; raises `EngineFailure`.
 
-    `trace_id` is 32 hex digits in lower case. Spans are found within the time that the lookup table
-    gives the trace; log records, which may lie outside it, by their own index.
+    `trace_id` is 32 hex digits in lower case. Where spans of it are kept, log records are looked for near
+    them, else by their own index at whatever time.
     """
-    asked: dict[str, str | int] = {"trace_id": trace_id, "most": most + 1}
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        records = beside.submit(store.query_arrow, _LOGS, asked, limits=limits)
-        spans = _read_spans(store, asked, limits)
-        logs = log_records(records.result())
-    if not spans and not logs:
-        return None
-    truncated = len(spans) > most or len(logs) > most
-    return _told(trace_id, spans[:most], logs[:most], truncated=truncated)
+    extent = read_extent(store, trace_id, limits)
+    if extent is None:
+        logs = read_trace_logs(store, trace_id, None, most + 1, limits)
+        return _told(trace_id, [], logs, [], extent, most) if logs else None
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        records = beside.submit(read_trace_logs, store, trace_id, extent, most + 1, limits)
+        linking = beside.submit(_read_linking, store, trace_id, extent, limits)
+        spans = read_spans(store, trace_id, extent, most + 1, limits)
+        return _told(trace_id, spans, records.result(), linking.result(), extent, most)
 
 
-def _told(trace_id: str, rows: list[dict[str, Any]], logs: list[LogRecord], *, truncated: bool) -> Trace:
-    timed = [_timed(row) for row in rows]
-    shape = shape_of(timed)
+def read_trace_logs(
+    store: ProjectStore, trace_id: str, extent: Extent | None, most: int, limits: QueryLimits
+) -> list[LogRecord]:
+    """Return the first `most` log records of a trace, near its spans where they are known.
+
+    Raises `EngineFailure`.
+    """
+    asked: dict[str, str | int] = {"trace_id": trace_id, "most": most}
+    between = "1"
+    if extent is not None:
+        between = _BETWEEN
+        asked |= {"first": max(0, extent.first - _NEAR), "until": _after(extent)}
+    sql = _LOGS.replace("{between}", between)
+    return log_records(store.query_arrow(sql, asked, limits=limits))
+
+
+def _read_linking(
+    store: ProjectStore, trace_id: str, extent: Extent, limits: QueryLimits
+) -> list[LinkingSpan]:
+    asked: dict[str, str | int] = {"trace_id": trace_id, "most": _MOST_LINKING}
+    asked |= {"first": extent.first, "until": _after(extent)}
+    return [
+        LinkingSpan(
+            trace_id=row["TraceId"],
+            span_id=row["SpanId"],
+            service_name=row["ServiceName"],
+            name=row["SpanName"],
+            start_time=rfc3339(int(row["Nanos"])),
+            linked_span_ids=row["Linked"],
+        )
+        for row in rows_of(store.query_arrow(_LINKING, asked, limits=limits), _LINKING_COLUMNS)
+    ]
+
+
+def _after(extent: Extent) -> int:
+    return min(extent.finish + _NEAR, 2**63 - 1)
+
+
+def _told(  # noqa: PLR0913, PLR0917  (what was read of it)
+    trace_id: str,
+    spans: Sequence[SpanRow],
+    logs: Sequence[LogRecord],
+    linking: list[LinkingSpan],
+    extent: Extent | None,
+    most: int,
+) -> Trace:
+    rows = spans[:most]
+    times = [timed(row) for row in rows]
+    shape = shape_of(times)
+    first, last = min((it.start for it in times), default=0), max((it.end for it in times), default=0)
+    count, errors = len(rows), sum(row["StatusCode"] == "Error" for row in rows)
+    if extent is not None and len(spans) > most:  # what is told of the whole is not made of the told part
+        first, last = extent.first, max(extent.finish, last)
+        count, errors = max(extent.spans, len(spans)), max(extent.errors, errors)
     return Trace(
         trace_id=trace_id,
-        duration_ns=max((it.end for it in timed), default=0) - min((it.start for it in timed), default=0),
+        duration_ns=last - first,
         services=list(dict.fromkeys(row["ServiceName"] for row in rows)),
-        errors=sum(row["StatusCode"] == "Error" for row in rows),
+        span_count=count,
+        errors=errors,
         critical_path=[
             PathSegment(
                 span_id=rows[it.span]["SpanId"],
@@ -103,72 +139,10 @@ def _told(trace_id: str, rows: list[dict[str, Any]], logs: list[LogRecord], *, t
             for it in shape.critical_path
         ],
         spans=[
-            _span(row, depth, self_time)
+            trace_span(row, depth, self_time)
             for row, depth, self_time in zip(rows, shape.depths, shape.self_times, strict=True)
         ],
-        logs=logs,
-        truncated=truncated,
-    )
-
-
-def _timed(row: Mapping[str, Any]) -> TimedSpan:
-    start = int(row["Nanos"])
-    return TimedSpan(row["SpanId"], row["ParentSpanId"] or None, start, start + int(row["Duration"]))
-
-
-def _read_spans(
-    store: ProjectStore, asked: Mapping[str, str | int], limits: QueryLimits
-) -> list[dict[str, Any]]:
-    [extent] = store.query_arrow(_EXTENT, asked, limits=limits).to_pylist()
-    if not extent["found"]:
-        return []
-    between = {"first": extent["first"], "last": extent["last"]}
-    table = store.query_arrow(_SPANS, {**asked, **between}, limits=limits)
-    return _rows(table, _SPAN_COLUMNS)
-
-
-def _rows(table: pa.Table, columns: Mapping[str, str]) -> list[dict[str, Any]]:
-    if not table.num_rows:
-        return []
-    values = [json_values(table.column(name), kind) for name, kind in columns.items()]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
-
-
-def _span(row: dict[str, Any], depth: int, self_time: int) -> TraceSpan:
-    start, duration = int(row["Nanos"]), int(row["Duration"])
-    return TraceSpan(
-        project=row["Project"],
-        span_id=row["SpanId"],
-        parent_span_id=row["ParentSpanId"] or None,
-        trace_state=row["TraceState"],
-        name=row["SpanName"],
-        kind=row["SpanKind"],
-        service_name=row["ServiceName"],
-        start_time=rfc3339(start),
-        start_time_unix_nano=str(start),
-        end_time=rfc3339(start + duration),
-        end_time_unix_nano=str(start + duration),
-        duration_ns=duration,
-        self_time_ns=self_time,
-        depth=depth,
-        status=SpanStatus(code=row["StatusCode"], message=row["StatusMessage"]),
-        scope=Scope(name=row["ScopeName"], version=row["ScopeVersion"]),
-        resource_attributes=row["ResourceAttributes"],
-        attributes=row["SpanAttributes"],
-        events=[
-            SpanEvent(time=rfc3339(int(nanos)), time_unix_nano=nanos, name=name, attributes=attributes)
-            for nanos, name, attributes in zip(
-                row["EventNanos"], row["Events.Name"], row["Events.Attributes"], strict=True
-            )
-        ],
-        links=[
-            SpanLink(trace_id=trace_id, span_id=span_id, trace_state=state, attributes=attributes)
-            for trace_id, span_id, state, attributes in zip(
-                row["Links.TraceId"],
-                row["Links.SpanId"],
-                row["Links.TraceState"],
-                row["Links.Attributes"],
-                strict=True,
-            )
-        ],
+        logs=list(logs[:most]),
+        linked_from=linking,
+        truncated=len(spans) > most or len(logs) > most,
     )
