@@ -96,6 +96,8 @@ class SelfWatch:
             meter_provider=NoOpMeterProvider(),
             excluded_urls=_PROBES,
             exclude_spans=["receive", "send"],
+            # Where OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST asks for headers: not for keys.
+            http_capture_headers_sanitize_fields=["authorization", "cookie", "x-api-key"],
         )
 
     def stop(self, deadline_seconds: float = 5.0) -> None:
