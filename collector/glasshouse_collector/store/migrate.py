@@ -24,6 +24,14 @@ ROLLUPS = (
     ("glasshouse_service_hours", RequestKind.TRACES, "Hour"),
     ("glasshouse_log_counts", RequestKind.LOGS, "Minute"),
     ("glasshouse_instances", ANY_SIGNAL, "Hour"),
+    ("glasshouse_span_attributes", RequestKind.TRACES, "Quarter"),
+    ("glasshouse_span_attribute_values", RequestKind.TRACES, "Quarter"),
+    ("glasshouse_log_attributes", RequestKind.LOGS, "Quarter"),
+    ("glasshouse_log_attribute_values", RequestKind.LOGS, "Quarter"),
+    ("glasshouse_span_exceptions", RequestKind.TRACES, "Time"),
+    ("glasshouse_log_exceptions", RequestKind.LOGS, "Time"),
+    ("glasshouse_errors_first_seen", ANY_SIGNAL, "FirstSeen"),
+    ("glasshouse_metric_names", RequestKind.METRICS, "LastSeen"),
 )
 """Tables that views fill from records: whose retention each has, and the column of its rows' time."""
 
@@ -36,6 +44,7 @@ _LAYOUT: dict[str, int | str] = {
     "auto_statistics_types": "",  # 6 % of a merge, and no query of ours gains by them
 }
 _FSYNC = {"fsync_after_insert": 1, "fsync_part_directory": 1, "min_rows_to_fsync_after_merge": 1}
+_A_DAY = re.compile(r"\bFROM (\S+\.otel_\w+)\b.*\{day:String\}", re.DOTALL)
 _TTL = re.compile(r"\bTTL toDateTime\((\w+)\) \+ toIntervalSecond\((\d+)\)")
 
 
@@ -58,7 +67,7 @@ class Migrations:
             for name, text in migration_files():
                 if name not in self._applied():
                     for statement in self.statements(text):
-                        engine.command(statement)
+                        self._run(statement)
                     self._note(name)
                     done.append(name)
             return done + self._change_in_place()
@@ -75,6 +84,17 @@ class Migrations:
             lines = [line for line in part.splitlines() if line.strip() and not line.startswith("--")]
             if lines:
                 yield Template("\n".join(lines)).substitute(self._values())
+
+    def _run(self, statement: str) -> None:
+        """Run a statement; what fills a table from a `{day:String}` of records, for each day that is kept."""
+        source = _A_DAY.search(statement)
+        if source is None:
+            self._engine.command(statement)
+            return
+        days = f"SELECT DISTINCT _partition_id AS day FROM {source[1]} ORDER BY day"  # noqa: S608
+        found = self._engine.query(days).table
+        for day in found["day"].to_pylist() if found.num_columns else ():
+            self._engine.command(statement, {"day": day})
 
     def _values(self) -> dict[str, str]:
         options: dict[str, int | str] = {**_LAYOUT, **self._table_options()}
