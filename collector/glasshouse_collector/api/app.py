@@ -15,6 +15,7 @@ from glasshouse_collector.api.questions import PREFIX, Questions
 from glasshouse_collector.api.routes.health import health_routes
 from glasshouse_collector.api.routes.ingest import ingest_routes
 from glasshouse_collector.api.routes.keys import key_routes
+from glasshouse_collector.api.routes.log_patterns import log_pattern_routes
 from glasshouse_collector.api.routes.log_tail import log_tail_routes
 from glasshouse_collector.api.routes.logs import log_routes
 from glasshouse_collector.api.routes.metric_queries import metric_query_routes
@@ -72,6 +73,7 @@ def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> A
     routes = APIRouter(prefix=PREFIX, dependencies=[Depends(require_reader(services))])
     routes.include_router(trace_routes(questions))
     routes.include_router(log_routes(questions))
+    routes.include_router(log_pattern_routes(questions))
     routes.include_router(log_tail_routes(questions, services, streams))
     routes.include_router(metric_query_routes(questions))
     routes.include_router(service_routes(questions))
