@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, Conditions
-from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
+from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS, Format, format_of
 from glasshouse_collector.api.log_place import fingerprint
 from glasshouse_collector.api.problems import PROBLEMS, Problem, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range
 from glasshouse_collector.api.trace_conditions import SpanKind, TraceConditions, TraceStatus
 from glasshouse_collector.api.trace_durations import EXPECTED, parse_duration
+from glasshouse_collector.api.trace_export import ExportedSignal, OtlpDocument, export_trace
 from glasshouse_collector.api.trace_finding import Sort, TraceQuestion
 from glasshouse_collector.api.trace_model import Trace
 from glasshouse_collector.api.trace_page_model import TracePage
@@ -146,10 +147,40 @@ def trace_routes(questions: Questions) -> APIRouter:
     async def trace(request: Request, trace_id: TraceId) -> Response:
         """Return the spans and log records of one trace, in the order of time."""
         wanted = _normal(trace_id)
-
         return await questions.answer(
             request, lambda store: read_trace(store, wanted, questions.limits), missing=_missing(wanted)
         )
+
+    @routes.get(
+        "/traces/{trace_id}/export",
+        summary="Export one trace as OTLP",
+        response_model=OtlpDocument,
+        response_model_exclude_none=True,
+        responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
+    )
+    async def export(
+        request: Request,
+        trace_id: TraceId,
+        signal: Annotated[
+            ExportedSignal, Query(description="traces: its spans; logs: its log records.")
+        ] = "traces",
+    ) -> Response:
+        """Return the spans, or the log records, of one trace as a request in OTLP's JSON, to keep or to send.
+
+        `glasshouse send` takes it as a file, and any endpoint of OTLP/HTTP at `/v1/traces` or `/v1/logs`.
+        Values of attributes are strings, as the store keeps them.
+        """
+        wanted = _normal(trace_id)
+        if format_of(request) is not Format.JSON:
+            raise Problem(HTTPStatus.BAD_REQUEST, "format: OTLP is exported as json")
+        document = await questions.ask(
+            request, lambda store: export_trace(store, wanted, signal, questions.limits)
+        )
+        if document is None:
+            raise Problem(HTTPStatus.NOT_FOUND, _missing(wanted))
+        name = f"trace-{wanted}-{signal}.json"  # hex digits and one of two words: safe in a header
+        attached = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(document, media_type="application/json", headers=attached)
 
     return routes
 
