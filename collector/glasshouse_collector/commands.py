@@ -18,7 +18,7 @@ from glasshouse import __version__
 from glasshouse_collector.config import Settings, effective, load, unknown_variables, without_password
 from glasshouse_collector.core.errors import ConfigurationError, Retryable
 from glasshouse_collector.journal import DeadLetters
-from glasshouse_collector.process import collect_garbage_seldom, keep_freed_memory
+from glasshouse_collector.process import allow_open_files, collect_garbage_seldom, keep_freed_memory
 from glasshouse_collector.service import Collector
 from glasshouse_collector.store import Store, StoreSettings
 
@@ -73,6 +73,7 @@ def serve(config: Path | None, data_dir: Path | None, clickhouse: str | None, **
     _say_once_that_the_store_is_away()
     settings = _load(config, data_dir, clickhouse, **ports)
     keep_freed_memory()
+    allow_open_files()
     asyncio.run(_serve(settings))
 
 

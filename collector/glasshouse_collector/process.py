@@ -1,12 +1,14 @@
-"""How this process keeps house: its garbage, and the memory it freed."""
+"""How this process keeps house: its garbage, the memory it freed, and how many files it opens."""
 
 import ctypes
 import gc
+import resource
 from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
+_MOST_FILES: Final = 65_536
 _KEPT_BYTES: Final = 32 << 20
 
 
@@ -19,6 +21,17 @@ def collect_garbage_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
+
+
+def allow_open_files() -> None:
+    """Let this process open as many files as it may, which is more than it may at first.
+
+    Of 1,024, the usual first limit, connections and the parts of a store would be too many.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def keep_freed_memory() -> None:

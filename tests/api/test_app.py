@@ -149,7 +149,7 @@ def test_every_operation_is_documented(services: Services, serve: Serve) -> None
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert operation["summary"], path
-            assert operation["responses"]["200"]["content"], path
+
     assert document["paths"]["/api/v1/sql"]["post"]["security"]
 
 

@@ -16,11 +16,11 @@ from glasshouse_collector.core.access import Authenticator, OpenAccess
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import ConfigurationError
+from glasshouse_collector.core.http_connections import LimitedConnection
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.receivers import otlp_http
 from glasshouse_collector.receivers.otlp_http import OtlpHttpConfig, OtlpHttpReceiver
 from glasshouse_collector.receivers.otlp_http_app import OtlpHttpApp
-from glasshouse_collector.receivers.otlp_http_protocol import OtlpHttpProtocol
 
 TRACES = RequestKind.TRACES
 PAYLOAD = traces("GET /").SerializeToString()
@@ -36,11 +36,11 @@ def connected(served: Served) -> Iterator[socket.socket]:
         yield connection
 
 
-def protocols(served: Served) -> list[OtlpHttpProtocol]:
+def protocols(served: Served) -> list[LimitedConnection]:
     """Return the server's side of the connections."""
     server = served.http_receiver._server
     assert server is not None
-    return [one for one in server.server_state.connections if isinstance(one, OtlpHttpProtocol)]
+    return [one for one in server.server_state.connections if isinstance(one, LimitedConnection)]
 
 
 def received(connection: socket.socket) -> bytes:

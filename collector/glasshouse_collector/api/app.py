@@ -54,7 +54,7 @@ def create_app(
     )
     handle_problems(app)
     larger = {f"{PREFIX}/logs": INGEST_BYTES, f"{PREFIX}/ingest": INGEST_BYTES}
-    app.add_middleware(BodyLimit, limit=config.max_body_bytes, larger=larger)
+    app.add_middleware(BodyLimit, limit=config.max_body_bytes, seconds=config.body_seconds, larger=larger)
     app.add_middleware(Observed, metrics=services.get(Metrics))
     app.include_router(health_routes(services))
     app.include_router(metrics_routes(services))

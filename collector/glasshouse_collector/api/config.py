@@ -16,6 +16,8 @@ class ApiConfig(ComponentConfig):
     """Where set, HTTPS is spoken, and nothing else."""
     max_body_bytes: int = Field(default=1 << 20, ge=1024, le=1 << 30)
     """A request with a larger body is refused."""
+    body_seconds: float = Field(default=30.0, gt=0)
+    """A request whose body takes longer to arrive is refused."""
     query_seconds: float = Field(default=30.0, gt=0)
     """A query is stopped after this time."""
     query_rows: int = Field(default=100_000, ge=1)

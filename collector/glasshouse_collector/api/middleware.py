@@ -1,5 +1,6 @@
 """What happens to every request: it is limited, counted, and never answered with a traceback."""
 
+import asyncio
 import logging
 import time
 import uuid
@@ -19,14 +20,17 @@ _log = logging.getLogger(__name__)
 
 
 class BodyLimit:
-    """Refuses a request's body over `limit` bytes, declared or streamed, with 413.
+    """Refuses a request's body over `limit` bytes, declared or streamed, with 413, a slow one with 408.
 
     `larger` has the limits of paths that take more by POST.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: int, seconds: float, larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._limit = limit
+        self._seconds = seconds
         self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,12 +41,19 @@ class BodyLimit:
         declared = Headers(scope=scope).get("content-length", "0")
         limit = self._larger.get(scope["path"], self._limit) if scope["method"] == "POST" else self._limit
         read = 0
+        until: float | None = asyncio.get_running_loop().time() + self._seconds
 
         async def limited() -> Message:
-            nonlocal read
+            nonlocal read, until
             if declared.isdecimal() and int(declared) > limit:
                 raise _too_large(limit)
-            message = await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise _too_slow(self._seconds) from None
+            if not message.get("more_body", False):
+                until = None  # what comes now is that the asker hung up, whenever that is
             read += len(message.get("body", b""))
             if read > limit:
                 raise _too_large(limit)
@@ -56,6 +67,14 @@ def _too_large(limit: int) -> Problem:
     return Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         f"the body is larger than {limit:,} bytes",
+        headers={"Connection": "close"},
+    )
+
+
+def _too_slow(seconds: float) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_TIMEOUT,
+        f"the body did not arrive within {seconds:g} seconds",
         headers={"Connection": "close"},
     )
 

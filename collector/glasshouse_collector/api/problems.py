@@ -20,6 +20,8 @@ PROBLEMS = (
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
 """What any question may be answered with."""
+BODY_PROBLEMS = (*PROBLEMS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+"""What any question with a body may be answered with."""
 
 
 class ProblemDetails(BaseModel):

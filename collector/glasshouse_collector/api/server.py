@@ -10,13 +10,16 @@ import uvicorn
 from fastapi import FastAPI
 
 from glasshouse_collector.api.config import ApiConfig
+from glasshouse_collector.api.problems import MEDIA_TYPE, problem_response
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import ConfigurationError
+from glasshouse_collector.core.http_connections import ConnectionLimits, limited
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.tls_files import tls_files
 from glasshouse_collector.core.tls_handshake import TlsConnections
 
 _GRACE_SECONDS = 5
+_HEAD_SECONDS = 20.0
 
 
 class _Server(uvicorn.Server):
@@ -35,9 +38,10 @@ class ApiServer:
     """
 
     def __init__(self, app: FastAPI, config: ApiConfig, services: Services | None = None) -> None:
-        """Take what is needed; for TLS the collector's `services` are."""
+        """Take what is needed; the collector's `services` are for TLS, and to count what is refused."""
         self._app = app
         self._config = config
+        self._refused = _metrics(services).refused_requests
         self._tls = _tls(config, services or Services())
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -79,9 +83,10 @@ class ApiServer:
         self._bound_port = 0
 
     def _uvicorn_config(self) -> uvicorn.Config:
+        limits = ConnectionLimits(_HEAD_SECONDS, self._config.body_seconds, self._config.max_body_bytes)
         configured = uvicorn.Config(
             self._app,
-            http="httptools",
+            http=limited("api", limits, self._refused, _no_http),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -99,6 +104,14 @@ def _tls(config: ApiConfig, services: Services) -> TlsConnections | None:
         return None
     refused = services.get(Metrics).refused_requests
     return TlsConnections(tls_files(config.tls, services), "api", refused)
+
+
+def _no_http(status: int, message: str) -> tuple[bytes, bytes]:
+    return MEDIA_TYPE.encode(), bytes(problem_response(status, message).body)
+
+
+def _metrics(services: Services | None) -> Metrics:
+    return services.get(Metrics) if services else Metrics()
 
 
 async def _bind(host: str, port: int) -> socket.socket:

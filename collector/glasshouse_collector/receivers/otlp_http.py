@@ -8,19 +8,22 @@ from collections.abc import Generator
 from typing import ClassVar
 
 import uvicorn
+from grpc import StatusCode
 from pydantic import Field
 
 from glasshouse_collector.codec import MOST_BYTES
 from glasshouse_collector.core.access import Authenticator
 from glasshouse_collector.core.components import ComponentConfig, Door, Services
+from glasshouse_collector.core.http_connections import ConnectionLimits, limited
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.tls import TlsConfig
 from glasshouse_collector.core.tls_files import tls_files
 from glasshouse_collector.core.tls_handshake import TlsConnections
+from glasshouse_collector.receivers.answers import status_protobuf
 from glasshouse_collector.receivers.cors import CrossOrigin
 from glasshouse_collector.receivers.listening import listen
-from glasshouse_collector.receivers.otlp_http_app import TRANSPORT, HttpLimits, OtlpHttpApp
-from glasshouse_collector.receivers.otlp_http_protocol import ConnectionLimits, protocol_with
+from glasshouse_collector.receivers.otlp_http_app import PROTOBUF, TRANSPORT, HttpLimits, OtlpHttpApp
+from glasshouse_collector.receivers.refusals import Refusal
 
 _KEEP_ALIVE_SECONDS = 150
 """Above the export interval of metrics (60 s): a connection closed just as its next request comes
@@ -133,7 +136,7 @@ class OtlpHttpReceiver:
         limits = ConnectionLimits(_HEAD_SECONDS, config.body_seconds, thrown_away)
         configured = uvicorn.Config(
             app,
-            http=protocol_with(limits, self._refused),
+            http=limited(TRANSPORT, limits, self._refused, _no_http),
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -147,3 +150,8 @@ class OtlpHttpReceiver:
         )
         configured.load()
         return configured
+
+
+def _no_http(status: int, message: str) -> tuple[bytes, bytes]:
+    refusal = Refusal("no_http", StatusCode.INVALID_ARGUMENT, status, message)
+    return PROTOBUF.encode(), status_protobuf(refusal)

@@ -1,6 +1,5 @@
 """Questions in SQL, which can read the store's tables and do nothing else."""
 
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -18,7 +17,7 @@ from glasshouse_collector.api.exports import (
     format_of,
 )
 from glasshouse_collector.api.json_values import json_values
-from glasshouse_collector.api.problems import PROBLEMS, answers
+from glasshouse_collector.api.problems import BODY_PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.store import ProjectStore, QueryAnswer
 
@@ -79,7 +78,7 @@ def sql_routes(questions: Questions) -> APIRouter:
         dependencies=EXPORTABLE,
         responses={
             200: {"content": {ARROW: {"schema": BINARY}, **EXPORTS[200]["content"]}},
-            **answers(*PROBLEMS, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+            **answers(*BODY_PROBLEMS),
         },
     )
     async def sql(request: Request, question: SqlQuestion) -> Response:

@@ -1,26 +1,29 @@
-"""One connection of the HTTP receiver: uvicorn's protocol, with limits it does not have.
+"""One connection of an HTTP server: uvicorn's protocol, with limits it does not have.
 
-uvicorn waits for ever for the end of a request's head, lets it grow without end, and reads on for
-ever what was refused. Here each has an end.
+uvicorn waits for ever for the end of a request's head, lets it grow without end, reads on for ever
+what was refused, and takes as many connections as come. Here each has an end.
 """
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import Any, ClassVar
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
-from grpc import StatusCode
 from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from glasshouse_collector.receivers.answers import status_protobuf
-from glasshouse_collector.receivers.refusals import Refusal
-
-HEAD_BYTES = 64 * 1024
+HEAD_BYTES: Final = 64 * 1024
 """Of a request line with its headers."""
+_MOST_CONNECTIONS: Final = 10_000
+_PHRASES: Final = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
 
 _quiet = logging.getLogger(f"{__name__}.quiet")
 _quiet.setLevel(logging.ERROR)  # a stranger's bad requests are counted, not logged one by one
+
+Say = Callable[[int, str], tuple[bytes, bytes]]
+"""Makes the answer to what is no HTTP, of a status and why: its content type and its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,32 @@ class ConnectionLimits:
     thrown_away_bytes: int
 
 
-class OtlpHttpProtocol(HttpToolsProtocol):
-    """Closes connections that are too slow, or send too much that nobody asked for."""
+def connections_at_most() -> int:
+    """Return how many connections one server may have open, so that files can still be opened."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(_MOST_CONNECTIONS, max(16, soft // 4))
+
+
+@dataclass(slots=True)
+class _Open:
+    """The open connections of one server: how many, and those without a request, the longest idle first."""
+
+    most: int = field(default_factory=connections_at_most)
+    count: int = 0
+    idle: "dict[LimitedConnection, None]" = field(default_factory=dict)
+
+
+class LimitedConnection(HttpToolsProtocol):
+    """Closes connections that are too slow, or send too much that nobody asked for.
+
+    Where there are too many, the one that has been idle for longest makes room for the next.
+    """
 
     limits: ClassVar[ConnectionLimits]
     refused: ClassVar[Counter]
+    door: ClassVar[str]
+    say: ClassVar[Say]
+    open: ClassVar[_Open]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,11 +74,18 @@ class OtlpHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self.open.count += 1
+        self.open.idle[self] = None
+        if self.open.count > self.open.most:
+            self._count("too_many_connections")
+            next(iter(self.open.idle)).transport.abort()  # at the latest this one itself
         self._start_timer(self.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         self._stop_timer()
+        self.open.count -= 1
+        self.open.idle.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -80,6 +111,7 @@ class OtlpHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hand the request to the application, which times its body."""
         self._stop_timer()
+        self.open.idle.pop(self, None)
         self._in_head, self._in_body = False, True
         self._thrown_away_bytes = 0
         super().on_headers_complete()
@@ -91,6 +123,12 @@ class OtlpHttpProtocol(HttpToolsProtocol):
             self._thrown_away_bytes += len(body)
             if self._thrown_away_bytes > self.limits.thrown_away_bytes:
                 self.transport.abort()
+
+    def on_response_complete(self) -> None:
+        """Be idle, as far as the next request is not here already."""
+        super().on_response_complete()
+        if self.timeout_keep_alive_task is not None and not self.transport.is_closing():
+            self.open.idle[self] = None
 
     def on_message_complete(self) -> None:
         """Wait for the next request, no longer than connections are kept alive."""
@@ -107,14 +145,16 @@ class OtlpHttpProtocol(HttpToolsProtocol):
         self._refuse(400, msg)
 
     def _refuse(self, status: int, message: str) -> None:
-        self.refused.labels("otlp_http", "no_http", "", "").inc()
-        body = status_protobuf(Refusal("no_http", StatusCode.INVALID_ARGUMENT, status, message))
-        phrase = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}[status]
+        self._count("no_http")
+        content_type, body = type(self).say(status, message)
         self.transport.write(
-            b"HTTP/1.1 %d %s\r\ncontent-type: application/x-protobuf\r\ncontent-length: %d\r\n"
-            b"connection: close\r\n\r\n%s" % (status, phrase, len(body), body)
+            b"HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (status, _PHRASES[status], content_type, len(body), body)
         )
         self.transport.close()
+
+    def _count(self, reason: str) -> None:
+        self.refused.labels(self.door, reason, "", "").inc()
 
     def _start_timer(self, seconds: float) -> None:
         if self._timer is None:
@@ -126,10 +166,11 @@ class OtlpHttpProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _time_out(self) -> None:
-        self.refused.labels("otlp_http", "slow", "", "").inc()
+        self._count("slow")
         self.transport.abort()
 
 
-def protocol_with(limits: ConnectionLimits, refused: Counter) -> type[OtlpHttpProtocol]:
-    """Return the protocol class of one server."""
-    return type("LimitedOtlpHttpProtocol", (OtlpHttpProtocol,), {"limits": limits, "refused": refused})
+def limited(door: str, limits: ConnectionLimits, refused: Counter, say: Say) -> type[LimitedConnection]:
+    """Return the protocol class of one server; `door` is what its refusals are counted by."""
+    own = {"door": door, "limits": limits, "refused": refused, "say": staticmethod(say), "open": _Open()}
+    return type("LimitedConnectionOfOneServer", (LimitedConnection,), own)
