@@ -34,6 +34,8 @@ class Segment:
 class Shape:
     """Of each span, by its place in the sequence that was given."""
 
+    parents: list[int]
+    """The place of its parent; -1: a root, or its parent is not there."""
     depths: list[int]
     """How many ancestors it has; 0: a root, or its parent is not there."""
     self_times: list[int]
@@ -52,6 +54,7 @@ def shape_of(spans: Sequence[TimedSpan]) -> Shape:
     roots = [place for place, parent in enumerate(parents) if parent == _NONE]
     longest = max(roots, key=lambda place: spans[place].end - spans[place].start, default=_NONE)
     return Shape(
+        parents=parents,
         depths=_depths(roots, children),
         self_times=[
             _self_time(spans[place], [spans[it] for it in children[place]]) for place in range(len(spans))

@@ -12,6 +12,8 @@ from glasshouse_collector.api.log_place import fingerprint
 from glasshouse_collector.api.problems import PROBLEMS, Problem, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range
+from glasshouse_collector.api.trace_comparing import compare_traces
+from glasshouse_collector.api.trace_comparison_model import TraceComparison
 from glasshouse_collector.api.trace_conditions import SpanKind, TraceConditions, TraceStatus
 from glasshouse_collector.api.trace_durations import EXPECTED, parse_duration
 from glasshouse_collector.api.trace_export import ExportedSignal, OtlpDocument, export_trace
@@ -136,6 +138,28 @@ def trace_routes(questions: Questions) -> APIRouter:
         )
         return await questions.answer(
             request, lambda store: read_traces(store, asked, questions.limits), rows="traces"
+        )
+
+    @routes.get(
+        "/traces/compare",
+        summary="Compare two traces",
+        response_model=TraceComparison,
+        dependencies=EXPORTABLE,
+        responses={**EXPORTS, **answers(*PROBLEMS, HTTPStatus.NOT_FOUND)},
+    )
+    async def compare(
+        request: Request,
+        a: Annotated[str, Query(description="A trace's id, such as of a request that was fast.")],
+        b: Annotated[str, Query(description="The id of the trace that is held against it.")],
+    ) -> Response:
+        """Return two traces span by span, matched by where each stands in the tree.
+
+        A span of one is matched with the span of the other that has the same service and name, and the same
+        path of these from the root, the nth with the nth. Of more than 10,000 spans the first are compared.
+        """
+        first, second = _normal(a, "a: "), _normal(b, "b: ")
+        return await questions.answer(
+            request, lambda store: compare_traces(store, first, second, questions.limits), rows="nodes"
         )
 
     @routes.get(
