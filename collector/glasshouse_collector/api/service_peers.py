@@ -29,11 +29,8 @@ _LONGEST: Final = 200
 
 def _first(keys: Sequence[str]) -> str:
     """Return SQL for the first of these attributes that is there, cut to 200 characters."""
-    found = "''"
-    for key in reversed(keys):
-        value = f"SpanAttributes['{key}']"
-        found = f"if({value} != '', {value}, {found})"
-    return f"leftUTF8({found}, {_LONGEST})"
+    values = ", ".join(f"SpanAttributes['{key}']" for key in keys)
+    return f"leftUTF8(firstNonDefault({values}), {_LONGEST})"
 
 
 DATABASE_SYSTEM: Final = _first(_SYSTEMS)

@@ -7,9 +7,9 @@ from glasshouse_collector.api.conditions import Conditions
 from glasshouse_collector.api.service_counts import Minutes, counted_spans
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
-MOST_SPANS: Final = 500_000
+MOST_SPANS: Final = 200_000
 """Spans that one question looks at."""
-_STRETCHES: Final = 6
+_STRETCHES: Final = 4
 _MILLISECOND: Final = 10**6
 
 
@@ -42,7 +42,7 @@ def sample_of(minutes: Minutes, spans: int, most: int = MOST_SPANS) -> Sample:
     one_in = max(-(-spans // most), 1)
     if one_in == 1:
         return Sample((start,), whole, 1)
-    # The middle of each sixth: a beginning at full hours would see what runs at full hours.
+    # The middle of each quarter: a beginning at full hours would see what runs at full hours.
     apart = whole // _STRETCHES
     length = max(apart // one_in, _MILLISECOND)
     return Sample(
