@@ -27,8 +27,6 @@ REASON = "tls_handshake"
 
 SECONDS = 20.0
 """A client that takes longer is let go."""
-_GOODBYE_SECONDS = 5.0
-"""For a client to say that it has heard of the end of a connection."""
 _QUIET_SECONDS = 60.0
 _NO_HTTPS = b"this port speaks TLS: write https:// instead of http://\n"
 _PLAIN_HTTP = "HTTP_REQUEST"
@@ -111,7 +109,6 @@ class TlsConnections:
                 self._context,
                 server_side=True,
                 ssl_handshake_timeout=SECONDS,
-                ssl_shutdown_timeout=_GOODBYE_SECONDS,
             )
         except ssl.SSLError as failed:
             why = _why(failed)

@@ -18,6 +18,7 @@ from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from glasshouse_collector.core.batch import RequestKind
+from glasshouse_collector.send.certificates import Certificates
 from glasshouse_collector.send.endpoint import Endpoint
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -80,20 +81,28 @@ class Transport(Protocol):
 
 
 def connect(endpoint: Endpoint, headers: dict[str, str], *, compress: bool, in_flight: int) -> Transport:
-    """Return the endpoint's transport."""
+    """Return the endpoint's transport; `UserMistake` where the certificates named for it are of no use."""
+    certificates = Certificates.named_by() if endpoint.secure else None
     if endpoint.protocol == "grpc":
-        return GrpcTransport(endpoint, headers, compress=compress)
-    return HttpTransport(endpoint, headers, compress=compress, connections=in_flight)
+        return GrpcTransport(endpoint, headers, certificates, compress=compress)
+    return HttpTransport(endpoint, headers, certificates, compress=compress, connections=in_flight)
 
 
 class GrpcTransport:
     """OTLP/gRPC."""
 
-    def __init__(self, endpoint: Endpoint, headers: dict[str, str], *, compress: bool) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        headers: dict[str, str],
+        certificates: Certificates | None = None,
+        *,
+        compress: bool,
+    ) -> None:
         options = [("grpc.max_receive_message_length", _LONGEST_ANSWER)]
         compression = grpc.Compression.Gzip if compress else grpc.Compression.NoCompression
-        if endpoint.secure:
-            credentials = grpc.ssl_channel_credentials()
+        if certificates is not None:
+            credentials = certificates.credentials()
             self._channel = grpc.secure_channel(endpoint.authority, credentials, options, compression)
         else:
             self._channel = grpc.insecure_channel(endpoint.authority, options, compression)
@@ -119,14 +128,25 @@ class HttpTransport:
     """OTLP/HTTP in protobuf."""
 
     def __init__(
-        self, endpoint: Endpoint, headers: dict[str, str], *, compress: bool, connections: int
+        self,
+        endpoint: Endpoint,
+        headers: dict[str, str],
+        certificates: Certificates | None = None,
+        *,
+        compress: bool,
+        connections: int,
     ) -> None:
         self._url = endpoint.url
         self._compress = compress
         self._headers = {**headers, "content-type": "application/x-protobuf"}
         if compress:
             self._headers["content-encoding"] = "gzip"
-        self._pool = urllib3.PoolManager(maxsize=connections, retries=False, timeout=TIMEOUT_SECONDS)
+        self._pool = urllib3.PoolManager(
+            maxsize=connections,
+            retries=False,
+            timeout=TIMEOUT_SECONDS,
+            ssl_context=certificates.context() if certificates else None,
+        )
 
     def send(self, kind: RequestKind, payload: bytes) -> Answer:
         """Send one request."""

@@ -20,7 +20,7 @@ _sessions: WeakSet[requests.Session] = WeakSet()
 
 def make_session(outbox: Outbox, signal: Signal | None) -> requests.Session:
     """Return a session whose requests are answered at once with 200, and delivered later."""
-    session = requests.Session()
+    session = _Session()
     adapter = _OutboxAdapter(outbox, signal)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
@@ -32,6 +32,13 @@ def after_fork() -> None:
     """Replace the locks that a thread of the parent may have held."""
     for session in list(_sessions):
         session.cookies = RequestsCookieJar()
+
+
+class _Session(requests.Session):
+    def merge_environment_settings(self, *args: Any, **kwargs: Any) -> Any:
+        # requests prefers REQUESTS_CA_BUNDLE to what the exporter has set: OTEL_EXPORTER_OTLP_CERTIFICATE
+        merged = super().merge_environment_settings(*args, **kwargs)
+        return merged if self.verify is True else {**merged, "verify": self.verify}
 
 
 class _OutboxAdapter(BaseAdapter):
