@@ -1,5 +1,6 @@
 # The collector:  docker build -t glasshouse .        and with the demo's shop in it:  docker build --target shop -t glasshouse-shop .
-# Alone, for whoever reaches these ports:  docker run -p 127.0.0.1:4318:4318 -p 127.0.0.1:8000:8000 -v glasshouse:/data glasshouse
+# Alone, on this machine's ports, for who has the token; TLS is what a proxy in front of it would speak (docs/access.md):
+#   docker run -e GLASSHOUSE_AUTH_TOKEN=... -e GLASSHOUSE_INSECURE=true -p 127.0.0.1:4318:4318 -p 127.0.0.1:8000:8000 -v glasshouse:/data glasshouse
 # With everything beside it: docker-compose.yml, docs/deploy.md
 FROM rust:1.91-slim-bookworm AS native
 RUN apt-get update && apt-get install -y --no-install-recommends python3 python3-pip && rm -rf /var/lib/apt/lists/*
@@ -30,7 +31,7 @@ RUN --mount=type=bind,from=native,source=/wheels,target=/wheels/native \
     --mount=type=bind,from=wheel,source=/wheels,target=/wheels/ours \
     --mount=type=bind,source=requirements.lock,target=/wheels/requirements.lock \
     pip install --no-cache-dir --constraint /wheels/requirements.lock \
-    /wheels/native/*.whl "$(echo /wheels/ours/glasshouse-*.whl)[collector]"
+    /wheels/native/*.whl "$(echo /wheels/ours/glasshouse-*.whl)[collector,postgresql]"
 WORKDIR /data
 ENV PYTHONUNBUFFERED=1
 ENTRYPOINT ["glasshouse"]

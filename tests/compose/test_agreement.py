@@ -57,6 +57,12 @@ def test_the_collector_takes_its_settings(
     assert settings.auth_token is not None
     assert settings.auth_token.get_secret_value() == variables["GLASSHOUSE_AUTH_TOKEN"]
     assert settings.host == "0.0.0.0"
+    assert settings.insecure
+    assert settings.control_url == (
+        f"postgresql+psycopg://glasshouse:{variables['POSTGRES_PASSWORD']}@postgres:5432/glasshouse"
+        if "cluster" in path.name
+        else "sqlite:////data/control.db"
+    )
     assert str(settings.data_dir) in {mount.target for mount in service.mounts if mount.writable}
     assert settings.exporters.keys() == {"clickhouse", "prometheus"}
     assert settings.extensions["certificates"] == {}
