@@ -10,10 +10,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 
-from attacked_collector import TRACE, Attacked
+from attacked_collector import TOKEN, TRACE, Attacked
 from collector_process import CollectorProcess, until
 
-TOKEN = "the-operators-token"
 PROTOBUF = "application/x-protobuf"
 
 

@@ -8,6 +8,7 @@ import httpx
 from collector_process import CollectorProcess
 
 TRACE: Final = "ab" * 16
+TOKEN: Final = "the-operators-token"
 
 
 @dataclass(frozen=True)
