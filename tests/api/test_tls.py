@@ -147,7 +147,8 @@ def test_a_request_right_behind_the_handshake_is_answered(
                 assert part
                 incoming.write(part)
                 with suppress(ssl.SSLWantReadError):
-                    answered += tls.read(1 << 16)
+                    while clear := tls.read(1 << 16):
+                        answered += clear
             return answered
 
     async def scenario() -> None:
