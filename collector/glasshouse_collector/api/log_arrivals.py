@@ -26,10 +26,10 @@ LIMITS: Final = QueryLimits(seconds=5.0, rows=100_000, memory=1 << 30, answer_by
 """Of one question of a tail."""
 _LIMITS_AT_START: Final = QueryLimits(seconds=30.0, rows=100_000, memory=1 << 30)
 _LOOK_EVERY: Final = 1.0
-_MARGIN: Final = 15
-"""How many seconds may lie between a part's time and the moment that it can be seen."""
-_WIDE_EVERY: Final = 30
-"""After so many looks, one counts with the slowest insert there can be."""
+_MARGIN: Final = INSERT_SECONDS + 15
+"""How many seconds may lie between a part's time and the moment that it can be seen: no insert is slower.
+
+A batch that a look passes over would be lost: those after it say that it was there."""
 _MOST_KEPT: Final = 10_000
 _AT_ONCE: Final = 2
 
@@ -75,12 +75,11 @@ class LogArrivals:
         )
 
     async def _watch(self) -> None:
-        looked, looks, failed = time.monotonic(), 0, False
+        looked, failed = time.monotonic(), False
         while True:
             await asyncio.sleep(_LOOK_EVERY)
-            began, looks = time.monotonic(), looks + 1
-            margin = _MARGIN if looks % _WIDE_EVERY else _MARGIN + INSERT_SECONDS
-            look = partial(_come, told=self.newest, changed_seconds=math.ceil(began - looked) + margin)
+            began = time.monotonic()
+            look = partial(_come, told=self.newest, changed_seconds=math.ceil(began - looked) + _MARGIN)
             try:
                 come = await self.ask(EVERY_PROJECT, look)
             except Exception as failure:  # noqa: BLE001  (the tails would stand still for good)
