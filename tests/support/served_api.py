@@ -9,10 +9,11 @@ from typing import Any
 from fastapi import FastAPI
 
 from glasshouse_collector.api import ApiConfig, ApiServer
+from glasshouse_collector.core.components import Services
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: FastAPI, config: ApiConfig | None = None, services: Services | None = None) -> Iterator[str]:
     """Serve the app from a thread; lends its address."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -21,7 +22,7 @@ def serving(app: FastAPI) -> Iterator[str]:
     def run(coroutine: Any) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=30)
 
-    server = ApiServer(app, ApiConfig(port=0))
+    server = ApiServer(app, config or ApiConfig(port=0), services)
     try:
         run(server.start())
         yield f"http://127.0.0.1:{server.bound_port}"

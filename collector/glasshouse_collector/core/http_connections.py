@@ -45,7 +45,7 @@ def connections_at_most() -> int:
 class _Open:
     """The open connections of one server: how many, and those without a request, the longest idle first."""
 
-    most: int = field(default_factory=connections_at_most)
+    most: int
     count: int = 0
     idle: "dict[LimitedConnection, None]" = field(default_factory=dict)
 
@@ -172,5 +172,6 @@ class LimitedConnection(HttpToolsProtocol):
 
 def limited(door: str, limits: ConnectionLimits, refused: Counter, say: Say) -> type[LimitedConnection]:
     """Return the protocol class of one server; `door` is what its refusals are counted by."""
-    own = {"door": door, "limits": limits, "refused": refused, "say": staticmethod(say), "open": _Open()}
-    return type("LimitedConnectionOfOneServer", (LimitedConnection,), own)
+    own = {"door": door, "limits": limits, "refused": refused, "say": staticmethod(say)}
+    opened = _Open(connections_at_most())
+    return type("LimitedConnectionOfOneServer", (LimitedConnection,), {**own, "open": opened})
