@@ -30,9 +30,9 @@ _SERVERS: Final = f"""
 SELECT arrayJoin(if(SpanKind = 'Consumer' AND notEmpty(Links.SpanId),
         arrayDistinct(arrayMap((trace, span) -> cityHash64(trace, span), Links.TraceId, Links.SpanId)),
         [cityHash64(TraceId, ParentSpanId)])) AS Pair,
-    ServiceName AS Service, StatusCode = 'Error' AS Failed, Duration, Timestamp, SpanId,
-    SpanKind = 'Consumer' AS Consumes, if(Consumes, {QUEUE}, '') AS Queue,
-    if(Consumes, {QUEUE_SYSTEM}, '') AS System
+    ServiceName AS Service, StatusCode = 'Error' AS Failed, Duration,
+    SpanKind = 'Consumer' AS Consumes, if(Consumes, cityHash64(TraceId, SpanId), 0) AS Own,
+    if(Consumes, {QUEUE}, '') AS Queue, if(Consumes, {QUEUE_SYSTEM}, '') AS System
 FROM otel_traces
 WHERE SpanKind IN ({{kinds}}) AND ServiceName != '' AND ({{servers}})
 """  # noqa: S608
@@ -54,7 +54,7 @@ SELECT 'queue' AS ClientKind, if(s.Queue != '', s.Queue, c.Queue) AS Client, 'se
     s.Service AS Server, '' AS Queue, if(s.System != '', s.System, c.System) AS System, true AS Paired,
     s.Failed AS Failed, toUInt64(0) AS ClientDuration, s.Duration AS ServerDuration, false AS ByClient
 FROM ({consumers}) AS s ANY LEFT JOIN ({producers}) AS c ON s.Pair = c.Pair
-WHERE Client != '' LIMIT 1 BY s.SpanId, s.Timestamp
+WHERE Client != '' LIMIT 1 BY s.Own
 """
 """A consumer that has links is there once a link; it counts once, by one that leads to a queue."""
 _EDGES: Final = """
