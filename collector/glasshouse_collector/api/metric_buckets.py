@@ -13,7 +13,7 @@ Source: opentelemetry.io/docs/specs/otel/metrics/data-model, exponential histogr
 from typing import Final
 
 from glasshouse_collector.api.metric_increase import COUNTS, VALUE, Measure, increases
-from glasshouse_collector.api.metric_points import SERIES, Points
+from glasshouse_collector.api.metric_points import Points
 
 _ROWS: Final = "labels, step, max(t) AS newest, sum(resets) AS resets, sum(gaps) AS gaps"
 _ALL: Final = "labels, step, max(newest) AS newest, sum(resets) AS resets, sum(gaps) AS gaps"
@@ -29,7 +29,7 @@ def explicit_quantiles(source: Points, quantile: str) -> str:
         "arrayMap(count -> toFloat64(count), BucketCounts) AS counts",
         "ExplicitBounds AS bounds",
         # A series that changes its bounds counts anew in other buckets: it is another series.
-        series=f"cityHash64({SERIES}, ExplicitBounds)",
+        apart="ExplicitBounds",
     )
     parts = increases(points, source, (VALUE, COUNTS), carried=("bounds",))
     added = (
@@ -100,11 +100,11 @@ def exponential_quantiles(source: Points, quantile: str) -> str:
     least = f"SELECT *, min(scale) OVER (PARTITION BY labels, step) AS coarsest FROM ({added})"  # noqa: S608
     coarse = "arrayMap(at -> bitShiftRight(at, least(scale - coarsest, 62)), {0}.1), {0}.2"
     met = (
-        f"SELECT {_ALL}, any(coarsest) AS scale, sum(zeros) AS zeros, "  # noqa: S608
+        f"SELECT {_ALL}, any(coarsest) AS met_scale, sum(zeros) AS zeros, "  # noqa: S608
         f"sumMap({coarse.format('positive')}) AS above, sumMap({coarse.format('negative')}) AS below "
         f"FROM ({least}) GROUP BY labels, step"
     )
-    bound = "exp2(({}) * exp2(-scale))"
+    bound = "exp2(({}) * exp2(-met_scale))"
     summed = (
         "SELECT labels, step, newest, resets, gaps, "  # noqa: S608
         "arrayCumSum(arrayMap(count -> greatest(count, 0), "

@@ -38,7 +38,7 @@ def parse(written: str, known: Collection[str]) -> Formula:
     parser.sum_of_terms(0)
     if parser.next:
         raise _wrong(f"nothing is expected at {parser.next!r}")
-    names = list(dict.fromkeys(step for step in parser.steps if isinstance(step, str) and step in known))
+    names = sorted({step for step in parser.steps if isinstance(step, str) and step in known})
     if unused := sorted(set(known) - set(names)):
         raise _wrong(f"the query {unused[0]} is not in it")
     return Formula(parser.steps, names)

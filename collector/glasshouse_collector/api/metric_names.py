@@ -1,6 +1,6 @@
 """Lists metrics, from the table of names alone."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -96,7 +96,7 @@ def _cursor(name: str) -> str:
 
 def _name(cursor: str) -> str:
     try:
-        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        return b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
     except ValueError:
         raise Problem(
             HTTPStatus.BAD_REQUEST, "cursor: the next_cursor of the page before is expected"

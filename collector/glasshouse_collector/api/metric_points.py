@@ -20,8 +20,8 @@ TABLE_OF: Final = {
 }
 BESIDE: Final = 5 * 60 * SECOND
 """How far beside the range a series' neighbouring points are looked for."""
-SERIES: Final = "cityHash64(ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, Attributes)"
-"""What tells one series from another, by OpenTelemetry's data model."""
+_IDENTITY: Final = "ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, Attributes"
+"""What tells one series of a metric from another, by OpenTelemetry's data model; temporality does it too."""
 _RESOURCE: Final = "resource."
 _NO_RECORDED_VALUE: Final = "Flags % 2 = 0"
 """Bit 1 of a point's flags: it tells that its series ended, and has no value."""
@@ -71,13 +71,15 @@ class Points:
         """Return the texts that a point is grouped by."""
         return f"[{', '.join(self._label(key) for key in self.asked.query.group_by)}]::Array(String)"
 
-    def select(self, *columns: str, series: str = SERIES) -> str:
-        """Return the points, each of a series and time once."""
+    def select(self, *columns: str, apart: str = "") -> str:
+        """Return the points, each of a series and time once; `apart` is what tells series apart beside."""
+        timeless = self.asked.kind in {Kind.GAUGE, Kind.SUMMARY}
+        identity = ", ".join(filter(None, (_IDENTITY, "" if timeless else "AggregationTemporality", apart)))
         moments = "toUnixTimestamp64Nano(TimeUnix) AS t, toUnixTimestamp64Nano(StartTimeUnix) AS began"
         # Sorted by a value, so that of doubled points it is always the same one that stays.
         return (
-            f"SELECT {series} AS series, {self.labels()} AS labels, {moments}, {', '.join(columns)} "  # noqa: S608
-            f"FROM {TABLE_OF[self.asked.kind]} WHERE {self.conditions.sql} "
+            f"SELECT cityHash64({identity}) AS series, {self.labels()} AS labels, {moments}, "  # noqa: S608
+            f"{', '.join(columns)} FROM {TABLE_OF[self.asked.kind]} WHERE {self.conditions.sql} "
             "ORDER BY series, t, v LIMIT 1 BY series, t"
         )
 
