@@ -5,7 +5,7 @@ https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: ids are hex, e
 array or a map is its JSON.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, Literal, TypeVar
 
@@ -56,11 +56,12 @@ def export_trace(
         return orjson.dumps(_logs_document(_no_more(logs, most, "log records"))) if logs else None
     if extent is None:
         return None
+    _no_more(range(extent.spans), most, "spans")
     spans = read_spans(store, trace_id, extent, most + 1, limits)
     return orjson.dumps(_spans_document(trace_id, _no_more(spans, most, "spans"))) if spans else None
 
 
-def _no_more(records: list[Record], most: int, kind: str) -> list[Record]:
+def _no_more(records: Sequence[Record], most: int, kind: str) -> Sequence[Record]:
     if len(records) > most:
         raise Problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -91,21 +92,20 @@ class _Grouped:
     def __init__(self, scopes: str, records: str) -> None:
         self.resources: list[dict[str, Any]] = []
         self._scopes, self._records = scopes, records
-        self._places: dict[bytes, dict[str, Any]] = {}
+        self._places: dict[bytes, tuple[list[dict[str, Any]], dict[bytes, list[Any]]]] = {}
 
     def add(self, resource: Mapping[str, str], scope: Mapping[str, Any], record: dict[str, Any]) -> None:
-        own = self._place([resource], self.resources, {"resource": _attributes(resource), self._scopes: []})
-        within = self._place(
-            [resource, scope], own[self._scopes], {"scope": _without_empty(scope), self._records: []}
-        )
-        within[self._records].append(record)
-
-    def _place(self, named: list[Any], among: list[dict[str, Any]], new: dict[str, Any]) -> dict[str, Any]:
-        key = orjson.dumps(named, option=orjson.OPT_SORT_KEYS)
+        """Put a record beneath; it is written at once, for a large trace has millions of attributes."""
+        key = orjson.dumps(resource)
         if key not in self._places:
-            self._places[key] = new
-            among.append(new)
-        return self._places[key]
+            self._places[key] = ([], {})
+            self.resources.append({"resource": _attributes(resource), self._scopes: self._places[key][0]})
+        scopes, records = self._places[key]
+        own = orjson.dumps(scope)
+        if own not in records:
+            records[own] = []
+            scopes.append({"scope": _without_empty(scope), self._records: records[own]})
+        records[own].append(orjson.Fragment(orjson.dumps(record)))
 
 
 def _span(trace_id: str, row: SpanRow) -> dict[str, Any]:
