@@ -11,19 +11,7 @@ Status = Literal["healthy", "degraded", "critical"]
 NodeKind = Literal["service", "database", "queue", "external"]
 
 
-class Requests(BaseModel):
-    """What a service was asked in the range: its server and consumer spans."""
-
-    requests: int = Field(description="Server and consumer spans")
-    failed_requests: int = Field(description="Those with the status Error")
-    rate: float = Field(description="Requests a second")
-    error_ratio: float | None = Field(description="Failed requests to requests; none where there are none")
-    p50_ns: int | None = Field(description=f"Median duration in nanoseconds. {_WITHIN}")
-    p95_ns: int | None = Field(description=_WITHIN)
-    p99_ns: int | None = Field(description=_WITHIN)
-
-
-class Service(Requests):
+class Service(BaseModel):
     """How a service does."""
 
     service_name: str
@@ -34,9 +22,16 @@ class Service(Requests):
     total_logs: int = Field(description="Log records")
     error_count: int = Field(description="Log records of the level error and above")
     warning_count: int = Field(description="Log records of the level warn")
-    spans: int = Field(description="Spans of any kind")
     last_seen: str = Field(description=f"The last record of any signal. {_TIME}")
     last_heartbeat: str | None = Field(description=f"The last heartbeat, none where there is none. {_TIME}")
+    requests: int = Field(description="Server and consumer spans")
+    failed_requests: int = Field(description="Those with the status Error")
+    rate: float = Field(description="Requests a second")
+    error_ratio: float | None = Field(description="Failed requests to requests; none where there are none")
+    p50_ns: int | None = Field(description=f"Median duration of requests in nanoseconds. {_WITHIN}")
+    p95_ns: int | None = Field(description=_WITHIN)
+    p99_ns: int | None = Field(description=_WITHIN)
+    spans: int = Field(description="Spans of any kind")
     version: str | None = Field(description="`service.version`, the last that was seen")
     versions: list[str] = Field(description="All that were seen, up to 20")
     environment: str | None = Field(description="`deployment.environment.name`, the last that was seen")
