@@ -11,6 +11,7 @@ from glasshouse.commands.asking import as_json, asks, moment, printable, within
 _LEVELS: Final = {1: "TRACE", 5: "DEBUG", 9: "INFO", 13: "WARN", 17: "ERROR", 21: "FATAL"}
 _COLOURS: Final = {"WARN": "yellow", "ERROR": "red", "FATAL": "magenta", "DEBUG": "blue", "TRACE": "blue"}
 _SHOWN_BEFORE: Final = 20
+_STACK: Final = "exception.stacktrace"
 
 
 @click.command()
@@ -21,6 +22,7 @@ _SHOWN_BEFORE: Final = 20
 @click.option("--trace", "trace_id", default="", help="Of this trace.")
 @click.option("--limit", default=100, show_default=True, help="At most so many.")
 @click.option("--follow", "-f", is_flag=True, help="Go on with what comes, until Ctrl-C.")
+@click.option("--stack", is_flag=True, help="With the stack traces of exceptions.")
 @click.option("--json", "json_", is_flag=True, help="A JSON object a line.")
 @within
 @asks
@@ -35,6 +37,7 @@ def logs(  # noqa: PLR0913, PLR0917  (one an option)
     since: str,
     until: str,
     follow: bool,
+    stack: bool,
     json_: bool,
 ) -> None:
     """Show log records, the newest last. TEXT: words and "phrases" of the body, or /a regex/.
@@ -49,10 +52,10 @@ def logs(  # noqa: PLR0913, PLR0917  (one an option)
         "trace_id": trace_id,
     }
     if follow:
-        _show(_coming(client, asked, min(limit, _SHOWN_BEFORE)), json_)
+        _show(_coming(client, asked, min(limit, _SHOWN_BEFORE)), json_, stack)
         return
     page = client.logs(**asked, start_time=moment(since), end_time=moment(until), limit=limit)
-    _show(reversed(page["logs"]), json_)
+    _show(reversed(page["logs"]), json_, stack)
     if page["next_cursor"] is not None:
         click.echo(f"There are more; these are the newest {limit} (--limit).", err=True)
 
@@ -65,15 +68,16 @@ def _coming(client: Client, asked: Mapping[str, Any], before: int) -> Iterable[m
             click.echo(f"… {event.data['left_out']} records were left out: they came too fast", err=True)
 
 
-def _show(records: Iterable[models.LogRecord], json_: bool) -> None:
+def _show(records: Iterable[models.LogRecord], json_: bool, stack: bool) -> None:
     for record in records:
-        click.echo(as_json(record) if json_ else line(record))
+        click.echo(as_json(record) if json_ else line(record, stack=stack))
 
 
-def line(record: models.LogRecord) -> str:
-    """Return a log record as a line to read."""
+def line(record: models.LogRecord, *, stack: bool = False) -> str:
+    """Return a log record as a line to read, and below it, if asked for, an exception's stack trace."""
     level = record["severity_text"].upper() or _level(record["severity_number"])
-    attributes = " ".join(f"{name}={value}" for name, value in record["attributes"].items())
+    told = {name: value for name, value in record["attributes"].items() if name != _STACK or stack}
+    attributes = " ".join(f"{name}={value}" for name, value in told.items())
     shown = [
         click.style(record["time"][:23].replace("T", " "), dim=True),
         click.style(printable(level)[:5].ljust(5), fg=_COLOURS.get(_level(record["severity_number"]))),

@@ -29,12 +29,12 @@ def services(client: Client, minutes: int, json_: bool) -> None:
         click.echo(f"No service was seen in the last {minutes} minutes.", err=True)
 
 
-def _row(service: models.ServiceSummary) -> list[str]:
+def _row(service: models.Service) -> list[str]:
     return [
         service["service_name"],
         service["status"],
         f"{service['rate']:.3g}/s",
-        f"{service['error_ratio']:.1%}",
+        "" if (ratio := service["error_ratio"]) is None else f"{ratio:.1%}",
         *(duration(each) if each is not None else "" for each in _quantiles(service)),
         f"{service['total_logs']:,}",
         ", ".join(service["versions"][:3]),
@@ -42,5 +42,5 @@ def _row(service: models.ServiceSummary) -> list[str]:
     ]
 
 
-def _quantiles(service: models.ServiceSummary) -> list[float | None]:
+def _quantiles(service: models.Service) -> list[float | None]:
     return [service["p50_ns"], service["p95_ns"], service["p99_ns"]]

@@ -72,10 +72,11 @@ class _Tree:
         failed = span["status"]["code"] == "Error"
         name = f"{printable(span['service_name'])} {printable(span['name'])}"
         critical = "*" if span["span_id"] in self._critical else " "
-        own = f"(own {duration(span['self_time_ns'])})" if span["self_time_ns"] != span["duration_ns"] else ""
         name = click.style(name, fg="red" if failed else None)
-        told = f"{self._bar(span)} {critical} {before}{branch}{name}"
-        drawn = [f"{told}  {duration(span['duration_ns'])} {click.style(own, dim=True)}".rstrip()]
+        told = f"{self._bar(span)} {critical} {before}{branch}{name}  {duration(span['duration_ns'])}"
+        if span["self_time_ns"] != span["duration_ns"]:
+            told += click.style(f" (own {duration(span['self_time_ns'])})", dim=True)
+        drawn = [told]
         margin = " " * (_BAR + 3) + before + under
         if failed and span["status"]["message"]:
             drawn.append(margin + click.style(printable(span["status"]["message"]), fg="red"))
