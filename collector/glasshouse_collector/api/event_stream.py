@@ -115,6 +115,6 @@ def heartbeat(event_id: str) -> bytes:
     return f": nothing new\nid: {event_id}\n\n".encode()
 
 
-def beginning(reconnect_ms: int) -> bytes:
-    """Return what tells a reader how soon to come back."""
-    return f"retry: {reconnect_ms}\n\n".encode()
+def beginning(reconnect_ms: int, event_id: str) -> bytes:
+    """Return what tells a reader how soon to come back, and what to resume from before any event came."""
+    return f"retry: {reconnect_ms}\nid: {event_id}\n\n".encode()

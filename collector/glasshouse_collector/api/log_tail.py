@@ -83,7 +83,7 @@ class LogTail:
         try:
             async with self._arrivals.followed(self._asked.project) as follower:
                 begun = await self._begin(follower)
-                yield beginning(_RECONNECT_MS)
+                yield beginning(_RECONNECT_MS, self._id())
                 for told in begun:
                     yield told
                 while True:
