@@ -33,7 +33,7 @@ def ids(answer: httpx.Response) -> list[str]:
 
 
 def test_the_first_project_is_made_without_a_key_and_closes_the_door(api: ControlledApi) -> None:
-    """As seed 000 has it: the answer has `project_id` and `api_key`; from then on its key is needed."""
+    """As project-monitor has it: the answer has `project_id` and `api_key`; from then on its key is needed."""
     made = api.ask("POST", "/projects", json={"name": "My Service", "description": "Production backend"})
     assert made.status_code == 201
     told = made.json()
@@ -147,3 +147,10 @@ def test_without_the_database_it_says_to_come_back(
     away = client.get("/api/v1/projects")
     assert (away.status_code, away.headers["Retry-After"]) == (503, "2")
     assert "not connected yet" in away.json()["detail"]
+
+
+def test_health_is_open_to_everyone_below_the_api_too(api: ControlledApi, operator: str) -> None:
+    """Where project-monitor's clients look for it."""
+    del operator  # there are keys, and it needs none
+    told = api.ask("GET", "/health")
+    assert (told.status_code, told.json().keys()) == (200, api.client.get("/health").json().keys())

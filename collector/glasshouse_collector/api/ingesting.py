@@ -103,15 +103,17 @@ class Ingesting:
             sent = format_.transport.encode() + b"\0" + clear
             told = answer.model_dump()
             keyed = KeyedRequest(caller.project, key, sent, converted.payload, told)
-            answer = await self._kept(keyed, format_, caller)
-        self._count_rejected(answer, caller)
+            return await self._kept(keyed, answer, format_, caller)
         return answer
 
-    async def _kept(self, request: KeyedRequest, format_: Format, caller: Caller) -> IngestAnswer:
+    async def _kept(
+        self, request: KeyedRequest, answer: IngestAnswer, format_: Format, caller: Caller
+    ) -> IngestAnswer:
         async def append(payload: bytes) -> None:
             await self._door().accept(
                 RequestKind.LOGS, payload, caller.project, transport=format_.transport, key=caller.key
             )
+            self._count_rejected(answer, caller)  # here: a request that is sent again counts once
 
         told = request.answer
         with _door_problems(format_):

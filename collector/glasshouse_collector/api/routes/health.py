@@ -56,7 +56,7 @@ class Liveness(BaseModel):
 
 
 def health_routes(services: Services) -> APIRouter:
-    """Return `/health`, `/ready` and `/live`; the uptime counts from this call."""
+    """Return `/health` (`/api/v1/health` too), `/ready` and `/live`; the uptime counts from this call."""
     routes = APIRouter(tags=["health"])
     started = time.monotonic()
     status = services.get(Status)
@@ -74,6 +74,10 @@ def health_routes(services: Services) -> APIRouter:
                 for name, component in components.items()
             },
         )
+
+    @routes.get("/api/v1/health", summary="The same, where clients of the API look for it")
+    async def api_health() -> Health:
+        return await health()
 
     @routes.get(
         "/ready",
