@@ -33,7 +33,7 @@ def ids(answer: httpx.Response) -> list[str]:
 
 
 def test_the_first_project_is_made_without_a_key_and_closes_the_door(api: ControlledApi) -> None:
-    """As project-monitor has it: the answer has `project_id` and `api_key`; from then on its key is needed."""
+    """The answer has `project_id` and `api_key`, as project-monitor's; from then on its key is needed."""
     made = api.ask("POST", "/projects", json={"name": "My Service", "description": "Production backend"})
     assert made.status_code == 201
     told = made.json()
