@@ -12,6 +12,8 @@ from glasshouse_collector.api.ingesting import MOST_BYTES as INGEST_BYTES
 from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
 from glasshouse_collector.api.questions import PREFIX, Questions
+from glasshouse_collector.api.routes.attributes import attribute_routes
+from glasshouse_collector.api.routes.errors import error_routes
 from glasshouse_collector.api.routes.health import health_routes
 from glasshouse_collector.api.routes.ingest import ingest_routes
 from glasshouse_collector.api.routes.keys import key_routes
@@ -77,6 +79,8 @@ def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> A
     routes.include_router(log_tail_routes(questions, services, streams))
     routes.include_router(metric_query_routes(questions))
     routes.include_router(service_routes(questions))
+    routes.include_router(attribute_routes(questions))
+    routes.include_router(error_routes(questions))
     routes.include_router(sql_routes(questions))
     return routes
 
