@@ -37,7 +37,10 @@ GROUP BY TraceId
 HAVING {whole}
 ORDER BY value {direction}, TraceId {direction}
 LIMIT {most}
+SETTINGS {settings}
 """
+_TOGETHER: Final = "distributed_product_mode = 'local'"
+"""On a cluster both tables have all of a trace on one shard: each looks for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ def _find(
         whole=" AND ".join(f"({term})" for term in whole.terms),
         direction="ASC" if asked.ascending else "DESC",
         most=conditions.value(asked.limit + 1, "UInt64"),
+        settings=_TOGETHER,
     )
     table = store.query_arrow(sql, conditions.values, limits=limits)
     return [TracePlace(row["value"], row["TraceId"]) for row in table.to_pylist()]
@@ -210,7 +214,7 @@ def _reach(store: ProjectStore, asked: TraceQuestion, span: TimeRange, limits: Q
         f"WHERE Start >= {_MOMENT.format(earliest)} "
         "AND TraceId IN (SELECT TraceId FROM otel_traces_trace_id_ts "
         f"WHERE Start >= {_MOMENT.format(earliest)} AND End >= {_MOMENT.format(first)} "
-        f"AND Start < {_MOMENT.format(last)})"
+        f"AND Start < {_MOMENT.format(last)}) SETTINGS {_TOGETHER}"
     )
     [row] = store.query_arrow(sql, conditions.values, limits=limits).to_pylist()
     return min(asked.range.end, max(int(row["reach"]), span.end) + 1)
