@@ -76,7 +76,12 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "WEBHOOK_URL", "the collector's webhook: `http://collector:8000/api/v1/alerts/webhook`", _address
     ),
-    Variable("WEBHOOK_TOKEN", "its `webhook_token`, or the collector's `auth_token`", _line, True),
+    Variable(
+        "WEBHOOK_TOKEN",
+        "its `webhook_token`, the collector's `auth_token`, or a key with the scope `ingest`",
+        _line,
+        True,
+    ),
     Variable(
         "RUNBOOK_BASE_URL",
         "what comes before `docs/runbooks/…` in messages: where you show the files",

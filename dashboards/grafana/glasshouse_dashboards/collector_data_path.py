@@ -66,21 +66,28 @@ def refused() -> tuple[AnyPanel, ...]:
             over_time(
                 rate_of("glasshouse_refused_requests_total", "transport, reason"), "{{transport}} {{reason}}"
             ),
-            wide=8,
+            wide=6,
+        ),
+        graph(
+            "Failed attempts",
+            "Requests a second without a key that opens what was asked for, by reason.",
+            WRONG,
+            over_time(rate_of("glasshouse_failed_attempts_total", "scope, reason"), "{{scope}} {{reason}}"),
+            wide=6,
         ),
         graph(
             "Rejected records",
             "Records a second left out of requests that were else accepted, by reason.",
             WRONG,
             over_time(rate_of("glasshouse_rejected_records_total", "kind, reason"), "{{kind}} {{reason}}"),
-            wide=8,
+            wide=6,
         ),
         graph(
             "Silence",
             "Time since something was received, by project.",
             BEHIND,
             over_time(ago, "{{project}}"),
-            wide=8,
+            wide=6,
         ),
     )
 
