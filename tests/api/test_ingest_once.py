@@ -157,7 +157,7 @@ def test_what_nobody_can_tell_any_more_is_said(folder: tuple[Services, Journal])
     async def gone() -> None:
         asked = Asked(services, journal)
         earlier = Receipts(services.get(Database), journal)
-        earlier.begin("shop", "a", b"body", ANSWER)
+        earlier.begin("shop", "a", b"body")
         consumer = journal.consumer("test")
         segments: set[int] = set()
         while len(segments) < 2:  # what was written to when it began is delivered and removed
@@ -187,7 +187,7 @@ def test_another_collectors_request_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     services, journal = opened(tmp_path / "one")
     receipts = Receipts(services.get(Database), journal)
-    begun = receipts.begin("shop", "a", b"body", ANSWER)
+    begun = receipts.begin("shop", "a", b"body")
     (tmp_path / "two").mkdir()
     _, second = opened(tmp_path / "two")
 
@@ -210,11 +210,11 @@ def test_a_key_is_free_again_after_a_day(folder: tuple[Services, Journal]) -> No
     time = Time()
     receipts = Receipts(services.get(Database), journal, time)
     for key in ("a", "b"):
-        receipts.finish(receipts.begin("shop", key, b"body", ANSWER))
+        receipts.finish(receipts.begin("shop", key, b"body"))
     time.passes(timedelta(hours=23))
-    assert not receipts.begin("shop", "a", b"body", ANSWER).new
+    assert not receipts.begin("shop", "a", b"body").new
     time.passes(timedelta(hours=2))
-    assert receipts.begin("shop", "a", b"other", ANSWER).new
+    assert receipts.begin("shop", "a", b"other").new
     with services.get(Database).session() as session:
         assert len(session.connection().exec_driver_sql("SELECT * FROM ingest_requests").all()) == 1
     asyncio.run(journal.close())

@@ -7,8 +7,6 @@ from datetime import datetime
 from control_time import Time
 from glasshouse_collector.control import Database, Receipts
 
-ANSWER = {"accepted": 1, "errors": []}
-
 
 @dataclass
 class Segments:
@@ -27,36 +25,36 @@ def test_of_many_tries_at_once_one_is_the_first(database: Database, time: Time) 
     """In whichever collectors they arrive."""
     collectors = [Receipts(database, Segments(id=f"{number:08x}"), time) for number in range(4)]
     with ThreadPoolExecutor(4) as threads:
-        begun = list(threads.map(lambda each: each.begin("shop", "key", b"body", ANSWER), collectors))
+        begun = list(threads.map(lambda each: each.begin("shop", "key", b"body"), collectors))
     assert sorted(receipt.new for receipt in begun) == [False, False, False, True]
     assert len({receipt.mark for receipt in begun}) == 1
     first = next(receipt for receipt in begun if receipt.new)
     collectors[0].finish(first)
-    again = collectors[1].begin("shop", "key", b"other body", {"accepted": 2})
-    assert (again.state, again.answer, again.new) == ("kept", ANSWER, False)
+    again = collectors[1].begin("shop", "key", b"other body")
+    assert (again.state, again.new) == ("kept", False)
     assert again.body_hash == first.body_hash
-    assert collectors[1].begin("bank", "key", b"body", ANSWER).new
+    assert collectors[1].begin("bank", "key", b"body").new
 
 
 def test_a_forgotten_request_is_the_first_again(database: Database, time: Time) -> None:
     """And noting the earlier try's end then changes nothing."""
     receipts = Receipts(database, Segments(), time)
-    first = receipts.begin("shop", "key", b"body", ANSWER)
+    first = receipts.begin("shop", "key", b"body")
     receipts.forget(first)
-    second = receipts.begin("shop", "key", b"body", ANSWER)
+    second = receipts.begin("shop", "key", b"body")
     assert (second.new, second.mark != first.mark) == (True, True)
     receipts.finish(first)
-    assert receipts.begin("shop", "key", b"body", ANSWER).state == "begun"
+    assert receipts.begin("shop", "key", b"body").state == "begun"
 
 
 def test_what_became_of_cut_off_requests_is_found_out(database: Database, time: Time) -> None:
     """Of one's own journal, and of an earlier process alone."""
     segments = Segments()
     earlier = Receipts(database, segments, time)
-    found, missing = (earlier.begin("shop", key, b"body", ANSWER) for key in ("found", "missing"))
+    found, missing = (earlier.begin("shop", key, b"body") for key in ("found", "missing"))
     segments.place = 5
-    earlier.begin("shop", "gone", b"body", ANSWER)
-    Receipts(database, Segments(id="another"), time).begin("shop", "another's", b"body", ANSWER)
+    earlier.begin("shop", "gone", b"body")
+    Receipts(database, Segments(id="another"), time).begin("shop", "another's", b"body")
     asked: list[datetime] = []
 
     def tails(since: datetime) -> set[bytes]:
@@ -68,9 +66,7 @@ def test_what_became_of_cut_off_requests_is_found_out(database: Database, time: 
     now = Receipts(database, segments, time)
     now.settle(tails)
     assert [since < time() for since in asked] == [True]
-    states = {
-        key: now.begin("shop", key, b"body", ANSWER) for key in ("found", "missing", "gone", "another's")
-    }
+    states = {key: now.begin("shop", key, b"body") for key in ("found", "missing", "gone", "another's")}
     assert {key: (receipt.state, receipt.new) for key, receipt in states.items()} == {
         "found": ("kept", False),
         "missing": ("begun", True),

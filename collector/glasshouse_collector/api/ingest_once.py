@@ -34,7 +34,8 @@ Append = Callable[[bytes], Awaitable[None]]
 class KeyedRequest:
     """A request with an Idempotency-Key, which stands for `body` within a project.
 
-    `payload` is what is to be kept of it, `answer` what its sender is told then.
+    `payload` is what is to be kept of it, `answer` what its sender is told then: of the same body always
+    the same, so that it need not be remembered.
     """
 
     project: str
@@ -69,8 +70,10 @@ class IngestOnce:
         """
         try:
             await asyncio.to_thread(self._settle)
-        except (LookupError, Retryable) as away:
-            log.warning("what became of requests that were cut off is found out later: %s", away)
+        except LookupError:
+            log.info("requests that were cut off are looked for once the database of keys is connected")
+        except Retryable as away:
+            log.warning("requests that were cut off are looked for later: %s", away)
 
     async def keep(self, request: KeyedRequest, append: Append) -> Answer:
         """Return the answer to the request, which is kept now, or was before.
@@ -94,14 +97,15 @@ class IngestOnce:
                 "Idempotency-Key: it came with another body before; a new request needs a key of its own",
             )
         if not receipt.new:
-            return _known(receipt)
+            _check_kept(receipt)
+            return request.answer
         try:
             await append(request.payload + _MARK_FIELD + receipt.mark)
         except GlasshouseError:
             await self._note(request.slot, receipt, kept=False)
             raise
         await self._note(request.slot, receipt, kept=True)
-        return receipt.answer
+        return request.answer
 
     def _begin(self, request: KeyedRequest) -> Receipt:
         """Return the key's row, made now where there is none; raises `Problem`."""
@@ -112,10 +116,10 @@ class IngestOnce:
             if late is not None:
                 _write(receipts, *late)
                 self._late.pop(slot, None)
-            receipt = receipts.begin(*slot, request.body, request.answer)
+            receipt = receipts.begin(*slot, request.body)
             if receipt.state == "begun" and not receipt.ours and receipt.journal == self._journal.id:
                 self._settle()
-                receipt = receipts.begin(*slot, request.body, request.answer)
+                receipt = receipts.begin(*slot, request.body)
         except LookupError:
             raise unavailable("the database of projects and keys is not connected yet") from None
         except Retryable as away:
@@ -151,10 +155,10 @@ def _write(receipts: Receipts, receipt: Receipt, kept: bool) -> None:
         receipts.forget(receipt)
 
 
-def _known(receipt: Receipt) -> Answer:
-    """Return what a request was answered before; raises a `Problem` where that is not certain."""
+def _check_kept(receipt: Receipt) -> None:
+    """Return where the request was kept before; raises a `Problem` where that is not certain."""
     if receipt.state == "kept":
-        return receipt.answer
+        return
     if receipt.state == "begun":
         raise unavailable("a request with this Idempotency-Key is still being taken, send it again")
     hours = int(REMEMBERED.total_seconds() // 3600)

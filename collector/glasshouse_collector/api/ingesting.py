@@ -29,7 +29,7 @@ _LINES: Final = "application/x-ndjson"
 _BODY_SECONDS: Final = 30.0
 _AT_ONCE: Final = 64
 """Requests whose bodies are in memory; one more is told to come back."""
-_LARGE: Final = 32 << 10
+_LARGE: Final = 8 << 10
 """Bytes from which a body is read in a thread, one at a time: parsed, it is many times its size."""
 
 

@@ -1,4 +1,4 @@
-"""What was answered to requests with an Idempotency-Key, for a day.
+"""What became of requests with an Idempotency-Key, for a day: a row of some 300 bytes each.
 
     begin ──▶ row `begun` ──▶ the request is appended to the journal ──▶ finish: row `kept` ──▶ answer
 
@@ -41,7 +41,6 @@ class IngestRequest(Base):
     project_id: Mapped[str] = mapped_column(String(MOST_NAME), primary_key=True)
     key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     body_hash: Mapped[str] = mapped_column(String(64))
-    answer: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(8))
     marker: Mapped[str] = mapped_column(String(32))
     journal: Mapped[str] = mapped_column(String(16))
@@ -72,7 +71,6 @@ class Receipt:
     project_id: str
     key_hash: str
     body_hash: str
-    answer: dict[str, Any]
     state: State
     mark: bytes
     journal: str
@@ -91,16 +89,12 @@ class Receipts:
         self._life = secrets.token_hex(16)
         self._swept = now() - _SWEEP_EVERY
 
-    def begin(self, project_id: str, key: str, body: bytes, answer: dict[str, Any]) -> Receipt:
-        """Return the row of the key, made now (`new`) where there is none. Raises `Retryable`.
-
-        `answer` is what the request will be answered once it is kept.
-        """
+    def begin(self, project_id: str, key: str, body: bytes) -> Receipt:
+        """Return the row of the key, made now (`new`) where there is none. Raises `Retryable`."""
         made = IngestRequest(
             project_id=project_id,
             key_hash=hashlib.sha256(key.encode()).hexdigest(),
             body_hash=hashlib.sha256(body).hexdigest(),
-            answer=answer,
             state="begun",
             marker=secrets.token_hex(MARK_BYTES),
             journal=self._journal.id,
@@ -179,7 +173,6 @@ class Receipts:
             project_id=row.project_id,
             key_hash=row.key_hash,
             body_hash=row.body_hash,
-            answer=row.answer,
             state=row.state,  # type: ignore[arg-type]  # nothing else is written
             mark=bytes.fromhex(row.marker),
             journal=row.journal,

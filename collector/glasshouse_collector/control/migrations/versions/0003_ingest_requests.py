@@ -14,7 +14,6 @@ def upgrade() -> None:
         sa.Column("project_id", sa.String(63), primary_key=True),
         sa.Column("key_hash", sa.String(64), primary_key=True),
         sa.Column("body_hash", sa.String(64), nullable=False),
-        sa.Column("answer", sa.JSON, nullable=False),
         sa.Column("state", sa.String(8), nullable=False),
         sa.Column("marker", sa.String(32), nullable=False),
         sa.Column("journal", sa.String(16), nullable=False),
