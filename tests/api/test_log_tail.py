@@ -14,7 +14,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 
-from glasshouse_collector.api import ApiConfig, ApiServer, create_app
+from glasshouse_collector.api import ApiConfig, ApiServer, create_app, log_arrivals
 from glasshouse_collector.api.conditions import Conditions
 from glasshouse_collector.api.log_arrivals import LIMITS, LogArrivals
 from glasshouse_collector.api.log_batches import BatchName, Told, Unit, parse_told
@@ -330,6 +330,25 @@ async def test_a_slow_reader_is_told_how_much_was_left_out(store: Store, sender:
         6,
         *("e1", "e2", "f1", "f2"),
     ]
+    await tail.aclose()
+
+
+@in_a_loop
+async def test_who_was_forgotten_asks_for_all_since(
+    store: Store, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only so many batches are kept for a reader; the store knows the rest."""
+    monkeypatch.setattr(log_arrivals, "_MOST_KEPT", 2)
+    conditions = Conditions()
+    conditions.one_of("ServiceName", [sender.service])
+    arrivals = LogArrivals(store.of_project)
+    tail = LogTail(arrivals, TailQuestion("default", conditions, last=0)).events()
+    await anext(tail)
+    for number in range(5):
+        await asyncio.to_thread(sender.batch, str(number))
+    await _arrived(arrivals, sender)
+    rest = _events(iter(b"".join([await anext(tail) for _ in range(5)]).decode().split("\n")))
+    assert bodies(rest, 5) == ["0", "1", "2", "3", "4"]
     await tail.aclose()
 
 

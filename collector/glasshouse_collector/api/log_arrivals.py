@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 LIMITS: Final = QueryLimits(seconds=5.0, rows=100_000, memory=1 << 30, answer_bytes=16 << 20)
 """Of one question of a tail."""
-_LIMITS_AT_START: Final = QueryLimits(seconds=30.0, rows=100_000, memory=1 << 30)
+CATCH_UP_LIMITS: Final = QueryLimits(seconds=30.0, rows=100_000, memory=1 << 30)
+"""Of a look at all that is there."""
 _LOOK_EVERY: Final = 1.0
 _MARGIN: Final = INSERT_SECONDS + 15
 """How many seconds may lie between a part's time and the moment that it can be seen: no insert is slower.
@@ -136,8 +137,8 @@ def around_now(back: int = 0) -> TimeRange:
 
 
 def _newest(store: ProjectStore) -> Told:
-    return find_newest(store, around_now(), _LIMITS_AT_START)
+    return find_newest(store, around_now(), CATCH_UP_LIMITS)
 
 
 def _come(store: ProjectStore, told: Told, changed_seconds: int) -> list[Arrival]:
-    return find_arrivals(store, told, around_now(), changed_seconds, _LIMITS_AT_START)
+    return find_arrivals(store, told, around_now(), changed_seconds, CATCH_UP_LIMITS)

@@ -14,7 +14,13 @@ import orjson
 
 from glasshouse_collector.api.conditions import Conditions
 from glasshouse_collector.api.event_stream import beginning, event, heartbeat
-from glasshouse_collector.api.log_arrivals import LIMITS, Follower, LogArrivals, around_now
+from glasshouse_collector.api.log_arrivals import (
+    CATCH_UP_LIMITS,
+    LIMITS,
+    Follower,
+    LogArrivals,
+    around_now,
+)
 from glasshouse_collector.api.log_batches import NANOSECONDS_A_DAY, WHOLE, Arrival, Told, parse_batch
 from glasshouse_collector.api.log_finding import LATE, find_arrivals
 from glasshouse_collector.api.log_model import LogRecord
@@ -124,29 +130,29 @@ class LogTail:
 
     async def _next(self, follower: Follower) -> list[bytes]:
         """Return the next events, as soon as there are some."""
-        await self._take(follower)
-        if not self._queue:
-            await follower.wait(_HEARTBEAT_SECONDS)
-            await self._take(follower)
-        if not self._queue:
-            return [heartbeat(self._id())]
-        chosen = list(islice(self._queue, MOST_UNITS))
         try:
+            await self._take(follower)
+            if not self._queue:
+                await follower.wait(_HEARTBEAT_SECONDS)
+                await self._take(follower)
+            if not self._queue:
+                return [heartbeat(self._id())]
             left_out = await self._leave_out()
             chosen = list(islice(self._queue, MOST_UNITS))
             page = await self._read(chosen)
         except (EngineFailure, Problem) as failure:
-            return await self._without(chosen, failure)
+            return await self._without(failure)
         events = [*left_out, *self._records(page, chosen)]
         if not page.complete:
             await asyncio.sleep(_PAUSE_SECONDS)
+        self._page = min(_PAGE, 2 * self._page)
         return events
 
     async def _take(self, follower: Follower) -> None:
         """Queue what came."""
         if follower.overrun:
-            follower.overrun = False
             await self._catch_up(time.time_ns() - self._looked)
+            follower.overrun = False
         else:
             self._enqueue(follower.take())
             self._looked = time.time_ns()
@@ -155,8 +161,8 @@ class LogTail:
         """Queue what came meanwhile, by asking the store; `back`: for how many nanoseconds."""
         within = around_now(back)
         looked = time.time_ns()
-        find = partial(find_arrivals, told=self._queued, within=within, changed_seconds=None, limits=LIMITS)
-        self._enqueue(await self._ask(find))
+        find = partial(find_arrivals, told=self._queued, within=within, changed_seconds=None)
+        self._enqueue(await self._ask(partial(find, limits=CATCH_UP_LIMITS)))
         self._looked = looked
 
     def _enqueue(self, come: list[Arrival]) -> None:
@@ -211,13 +217,14 @@ class LogTail:
         while self._queue and self._queue[0] in chosen[:count]:
             self._told.advance(self._queue.popleft().unit)
 
-    async def _without(self, chosen: list[Arrival], failure: EngineFailure | Problem) -> list[bytes]:
+    async def _without(self, failure: EngineFailure | Problem) -> list[bytes]:
         """Go on after a failure: by trying again where the store is away, else without these batches."""
-        if not isinstance(failure, EngineFailure) or failure.code is None:
+        chosen = list(islice(self._queue, MOST_UNITS))
+        if not chosen or not isinstance(failure, EngineFailure) or failure.code is None:
             await asyncio.sleep(_AGAIN_SECONDS)
             return []
-        if self._page > 1:  # one page may be too large for an answer, or a look at less be quick enough
-            self._page //= 10
+        if self._page > 1:  # one page may be too large for an answer
+            self._page = max(1, self._page // 10)
             return []
         log.warning("a tail of logs leaves batches out that cannot be read: %s", failure)
         self._page = _PAGE

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from glasshouse_collector.api.problems import Problem, problem_response
 from glasshouse_collector.core.metrics import Metrics
 
+_ENDLESS = "text/event-stream"  # what follows the beginning of such an answer is no time to answer
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _log = logging.getLogger(__name__)
@@ -94,11 +95,14 @@ class Observed:
             return
         status = 0
         started = time.perf_counter()
+        answered: float | None = None
 
         async def observed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if Headers(raw=message["headers"]).get("content-type", "").startswith(_ENDLESS):
+                    answered = time.perf_counter()
             await send(message)
 
         try:
@@ -118,7 +122,7 @@ class Observed:
             route = self._route(scope)
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.api_requests.labels(method, route, str(status)).inc()
-            self._metrics.api_seconds.labels(route).observe(time.perf_counter() - started)
+            self._metrics.api_seconds.labels(route).observe((answered or time.perf_counter()) - started)
 
     def _route(self, scope: Scope) -> str:
         """Return the route's template: never the path, whose values are without end."""
