@@ -320,6 +320,19 @@ def test_pages_are_stable_while_traces_are_written(growing: httpx.Client, store:
     assert set(there) <= set(told)
 
 
+def test_another_projects_traces_are_not_found(client: httpx.Client, store: Store) -> None:
+    """Whatever is asked for, in whatever order; its own project finds it."""
+    day = NOON + 30 * 24 * 60 * MINUTE
+    theirs = [Sent("fe" * 16, 1, day, 5, attributes={"user.id": "theirs"}, status=2)]
+    keep(store, RequestKind.TRACES, Signal.TRACES, request_of(theirs), "theirs", "theirs")
+    within = {"start_time": "2030-04-16T00:00:00Z", "end_time": "2030-04-17T00:00:00Z"}
+    for sort in SORTS:
+        for asked in ({}, {"attribute": "user.id=theirs"}, {"attribute": "!k"}, {"status": "error"}):
+            assert found(client, sort=sort, **within, **asked) == []
+            [trace] = found(client, sort=sort, project="theirs", **within, **asked)
+            assert trace["trace_id"] == "fe" * 16
+
+
 @pytest.mark.parametrize(
     ("asked", "detail"),
     [
