@@ -22,7 +22,11 @@ Serve = Callable[..., httpx.Client]
 NOON = 1_900_000_800 * 10**9
 """2030-03-17 18:00:00 UTC: no retention drops it."""
 MINUTE = 60 * 10**9
-SPAN = {"start_time": "2030-03-17T17:00:00Z", "end_time": "2030-03-17T19:00:00Z", "limit": 100}
+SPAN: dict[str, Any] = {
+    "start_time": "2030-03-17T17:00:00Z",
+    "end_time": "2030-03-17T19:00:00Z",
+    "limit": 100,
+}
 STACKS = Path(__file__).parent / "stack_traces"
 PLACES = {
     "python_json": ("python", "/app/a.py", "parse"),

@@ -1,6 +1,6 @@
 """Tables of attributes and exceptions are filled from what was there, stay small, and refuse no record."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pyarrow as pa
@@ -32,7 +32,7 @@ RAISED = {
 
 def records(
     signal: Signal,
-    own: list[Mapping[str, str]],
+    own: Sequence[Mapping[str, str]],
     *,
     batch: str = "j-0-1",
     time: int = NOON,
