@@ -14,6 +14,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 Use = Literal["server", "client", "authority"]
 DAY = timedelta(days=1)
 _USES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+_SIGNING = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,7 @@ class Authority:
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -80,9 +92,12 @@ class Authority:
             .not_valid_after(now + ends)
             .add_extension(x509.BasicConstraints(ca=use == "authority", path_length=None), critical=True)
             .add_extension(own, critical=False)
+            .add_extension(signer, critical=False)
         )
         if use in _USES:
             builder = builder.add_extension(x509.ExtendedKeyUsage([_USES[use]]), critical=False)
+        if use == "authority":
+            builder = builder.add_extension(_SIGNING, critical=True)
         if use == "server":
             addresses = [x509.IPAddress(ip_address(each)) for each in ("127.0.0.1", "::1")]
             names = x509.SubjectAlternativeName([*addresses, x509.DNSName("localhost")])
