@@ -185,3 +185,9 @@ def test_the_operator_manages_every_projects_keys(api: ControlledApi) -> None:
         assert api.ask("POST", f"/projects/{project}/keys", operator, {}).status_code == 201
         assert api.ask("GET", f"/projects/{project}/keys", operator).status_code == 200
     assert api.ask("POST", "/projects/nothing/keys", operator, {}).status_code == 404
+
+
+def test_a_body_has_its_limit(api: ControlledApi, admin: str) -> None:
+    """Of the API's, 1 MiB."""
+    refused = api.ask("POST", "/projects/shop/keys", admin, {"name": "x" * (2 << 20)})
+    assert (refused.status_code, "larger than" in refused.json()["detail"]) == (413, True)

@@ -46,7 +46,7 @@ def _of_a_project(routes: APIRouter, control: Control) -> None:
         "/projects/{project_id}/keys",
         summary="Make a key",
         status_code=HTTPStatus.CREATED,
-        responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
+        responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     )
     def create_key(request: Request, project_id: ProjectId, key: KeyToMake) -> CreatedKey:
         """Make a key of the project. `api_key` is told this once; only its hash is kept.
@@ -117,7 +117,7 @@ def _of_a_key(routes: APIRouter, control: Control) -> None:
         "/keys/{prefix}/rotate",
         summary="Replace a key",
         status_code=HTTPStatus.CREATED,
-        responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
+        responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     )
     def rotate_key(request: Request, prefix: KeyPrefix, rotation: Rotation | None = None) -> CreatedKey:
         """Make a key like this one, and let this one end after the overlap, a day unless told otherwise.

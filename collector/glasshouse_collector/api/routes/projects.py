@@ -34,7 +34,7 @@ def project_routes(services: Services) -> APIRouter:
         "/projects",
         summary="Make a project and its first key",
         status_code=HTTPStatus.CREATED,
-        responses=answers(*PROBLEMS, HTTPStatus.CONFLICT),
+        responses=answers(*PROBLEMS, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     )
     def create_project(request: Request, project: ProjectToMake) -> CreatedProject:
         """Make a project with a key to send and to ask (`ingest`, `read`), which is told this once.
