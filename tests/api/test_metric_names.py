@@ -129,6 +129,9 @@ def test_what_is_not_there_is_told_with_what_is_near(client: httpx.Client) -> No
         assert answer.json()["detail"].startswith(
             "no metric is called 'http.request'; there is http.requests"
         )
+    earlier = client.get("/api/v1/metrics/http.requests", params=DAY | {"end_time": "2030-03-17T12:00:00Z"})
+    assert earlier.status_code == 404
+    assert earlier.json()["detail"] == "http.requests has no points in this range of time"
     unknown = client.get("/api/v1/metrics/secret", params=DAY)
     assert unknown.json()["detail"] == "no metric is called 'secret'"
 

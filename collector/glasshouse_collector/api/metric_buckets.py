@@ -23,7 +23,7 @@ _LEAST: Final = "1e-9"
 
 def explicit_quantiles(source: Points, quantile: str) -> str:
     """Return SQL for a quantile (an expression) each labels and step."""
-    points = source.select(
+    points = source.select_once(
         "AggregationTemporality = 1 AS delta",
         "toFloat64(Count) AS v",
         "arrayMap(count -> toFloat64(count), BucketCounts) AS counts",
@@ -39,13 +39,15 @@ def explicit_quantiles(source: Points, quantile: str) -> str:
     )
     met = (
         f"SELECT {_ALL}, arraySort(arrayDistinct(arrayFlatten(groupArray(bounds)))) AS uppers, "  # noqa: S608
-        "groupArray((bounds, begins, counts)) AS every, arraySum(arrayFlatten(groupArray(counts))) AS all "
+        "groupArray((bounds, begins, counts)) AS every, "
+        # Both sides of an `if` are computed: where there is nothing to cut, it is over nothing.
+        "if(length(every) = 1, [], uppers) AS cut, arraySum(arrayFlatten(groupArray(counts))) AS all "
         f"FROM ({added}) GROUP BY labels, step"
     )
     summed = (
         "SELECT labels, step, newest, resets, gaps, arrayPushBack(if(length(every) = 1, "  # noqa: S608
         "arrayPopBack(arrayCumSum(every[1].3)), "
-        f"arrayMap(edge -> arraySum(arrayMap(one -> {_UP_TO}, every)), uppers)), all) AS up_to, "
+        f"arrayMap(edge -> arraySum(arrayMap(one -> {_UP_TO}, every)), cut)), all) AS up_to, "
         "arrayPushFront(uppers, if(uppers[1] > 0, 0., uppers[1])) AS lowers, "
         "arrayPushBack(uppers, uppers[-1]) AS ends "
         f"FROM ({met}) WHERE notEmpty(uppers)"
@@ -63,7 +65,7 @@ _UP_TO: Final = (
 
 def exponential_quantiles(source: Points, quantile: str) -> str:
     """Return SQL for a quantile (an expression) each labels and step."""
-    points = source.select(
+    points = source.select_once(
         "AggregationTemporality = 1 AS delta",
         "toFloat64(Count) AS v",
         "Scale AS scale",

@@ -35,7 +35,8 @@ def read_details(store: ProjectStore, name: str, within: TimeRange, limits: Quer
         raise no_such_metric(store, name, limits)
     row = rows[0]
     kind, newest = Kind(row["kind"]), row["last_seen"].value
-    sample = TimeRange(max(within.start, newest - _SAMPLED), min(within.end, newest + 1))
+    until = min(within.end, newest + 1)
+    sample = TimeRange(max(within.start, until - _SAMPLED), until)
     counted, points = _values(store, name, kind, sample, limits)
     keys = [*row["keys"], *(f"resource.{key}" for key in row["resource_keys"])][:_MOST_KEYS]
     return MetricDetails(

@@ -60,7 +60,7 @@ def increases(
     judged = (
         "SELECT *, NOT delta AND before_t > 0 AND (v < before_v OR began > before_t) AS reset, "  # noqa: S608
         f"delta OR before_t = 0 OR reset AS anew FROM ({pairs}) "
-        f"WHERE delta OR before_t > 0 OR (began >= {steps.start - BESIDE} AND began < t)"
+        f"WHERE delta OR before_t > 0 OR (began >= {max(1, steps.start - BESIDE)} AND began < t)"
     )
     start = "multiIf(delta, if(began > 0, began, t), before_t = 0, began, greatest(began, before_t))"
     since = f"if(delta OR before_t = 0 OR reset, {start}, before_t)"

@@ -72,16 +72,18 @@ class Points:
         return f"[{', '.join(self._label(key) for key in self.asked.query.group_by)}]::Array(String)"
 
     def select(self, *columns: str, apart: str = "") -> str:
-        """Return the points, each of a series and time once; `apart` is what tells series apart beside."""
+        """Return the points; `apart` is what tells series apart beside."""
         timeless = self.asked.kind in {Kind.GAUGE, Kind.SUMMARY}
         identity = ", ".join(filter(None, (_IDENTITY, "" if timeless else "AggregationTemporality", apart)))
         moments = "toUnixTimestamp64Nano(TimeUnix) AS t, toUnixTimestamp64Nano(StartTimeUnix) AS began"
-        # Sorted by a value, so that of doubled points it is always the same one that stays.
         return (
             f"SELECT cityHash64({identity}) AS series, {self.labels()} AS labels, {moments}, "  # noqa: S608
-            f"{', '.join(columns)} FROM {TABLE_OF[self.asked.kind]} WHERE {self.conditions.sql} "
-            "ORDER BY series, t, v LIMIT 1 BY series, t"
+            f"{', '.join(columns)} FROM {TABLE_OF[self.asked.kind]} WHERE {self.conditions.sql}"
         )
+
+    def select_once(self, *columns: str, apart: str = "") -> str:
+        """Return the points, each of a series and time once: of doubled ones that with the least `v`."""
+        return f"{self.select(*columns, apart=apart)} ORDER BY series, t, v LIMIT 1 BY series, t"
 
     def _label(self, key: str) -> str:
         if key == "service_name":

@@ -55,8 +55,10 @@ def read_lines(
 
 
 def no_such_metric(store: ProjectStore, name: str, limits: QueryLimits) -> Problem:
-    """Return a 404 that names metrics written nearly so."""
+    """Return a 404 that names metrics written nearly so, or says that it is there at other times."""
     near = near_names(store, name, limits)
+    if name in near:
+        return Problem(HTTPStatus.NOT_FOUND, f"{name[:_MOST_NAMED]} has no points in this range of time")
     like = f"; there is {', '.join(one[:_MOST_NAMED] for one in near)}" if near else ""
     return Problem(HTTPStatus.NOT_FOUND, f"no metric is called {name[:_MOST_NAMED]!r}{like}")
 
