@@ -281,7 +281,7 @@ LABELS = {
     "signal": "the kind of row: `traces`, `logs`, `metrics_gauge`, …; of an undecodable request its kind",
     "status": "of API requests the HTTP status, of alerts `firing` or `resolved`",
     "transport": "the door it came through: `otlp_grpc`, `otlp_http`; `api_logs` and `api_ingest` for "
-    "older clients; `self` for the collector's own",
+    "older clients; `self` for the collector's own; `api`",
     "what": "`attributes` beyond those one map may have, the `value` of an attribute, or any other `text`",
 }
 """What the labels' values are."""

@@ -63,7 +63,8 @@ class TlsConnections:
 
     def __init__(self, files: TlsFiles, door: str, refused: Counter) -> None:
         self._files = files
-        self._refused = refused.labels(door, REASON, "", "")
+        self._door = door
+        self._refused = refused
         self._failed = FailedHandshakes(door)
         self._context: ssl.SSLContext | None = None
         self._shaking: set[asyncio.Task[None]] = set()
@@ -116,7 +117,7 @@ class TlsConnections:
             why = f"it took more than {SECONDS:g} seconds"
         except OSError:  # closed by whoever only looked whether the port is open
             return None
-        self._refused.inc()
+        self._refused.labels(self._door, REASON, "", "").inc()
         self._failed.tell(peer_of(str(peer[0])), why)
         return None
 
@@ -212,17 +213,20 @@ def _context(credentials: Credentials) -> ssl.SSLContext:
     context.minimum_version = _VERSIONS[config.min_version]
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
+    path = config.cert_file
     try:
         # a password is asked for on the terminal where none is given here
         context.load_cert_chain(config.cert_file, config.key_file, password="")
+        if credentials.client_ca is not None and config.client_ca_file is not None:
+            path = config.client_ca_file
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an authority may be signed by another
+            context.load_verify_locations(cadata=credentials.client_ca.decode("ascii"))
     except OSError as refused:
+        setting = "cert_file" if path == config.cert_file else "client_ca_file"
         raise ConfigurationError(
-            f"tls.cert_file: {config.cert_file}: OpenSSL does not take it with its key: {_why(refused)}"
+            f"tls.{setting}: {path}: OpenSSL does not take it: {_why(refused)}"
         ) from None
-    if credentials.client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an authority may itself be signed by another
-        context.load_verify_locations(cadata=credentials.client_ca.decode("ascii"))
     return context
 
 
