@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from tests.chaos.faulty_proxy import FaultyProxy
 
 from collector_process import CollectorProcess, until
 from database_servers import postgresql
+from faulty_proxy import FaultyProxy
 from glasshouse_collector.control import Database, Keys, KeySettings
 from glasshouse_collector.control.attempts import AT_ONCE
 from glasshouse_collector.core.access import Scope
