@@ -40,6 +40,7 @@ MASK = "**********"
 _PREFIX = "GLASSHOUSE_"
 _GROUPS = ("receivers", "exporters", "extensions")
 _ALERTS = "GLASSHOUSE_ALERT_"
+_CLIENT = "GLASSHOUSE_API_URL"  # of glasshouse.client
 _DEFAULT_PROCESSORS: list[dict[str, dict[str, Any]]] = [{"limit": {}}, {"redact": {}}]
 
 
@@ -306,9 +307,9 @@ def _given(overrides: dict[str, Any]) -> dict[str, Any]:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Return the `GLASSHOUSE_…` variables that set nothing: neither here, nor in the SDK, nor of alerts."""
+    """Return the `GLASSHOUSE_…` variables that set nothing: neither here, nor elsewhere in Glasshouse."""
     sdk = {name for each in fields(SdkSettings) for name in each.metadata["variables"]}
-    known = {"GLASSHOUSE_CONFIG", *sdk}
+    known = {"GLASSHOUSE_CONFIG", _CLIENT, *sdk}
     return sorted(
         name
         for name in environ
