@@ -51,17 +51,17 @@ class ControlConnection:
         self._services = services
         self._status = services.get(Status)
         self._database: Database | None = None
+        self._keyring: Keyring | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, failed: Callable[[ConfigurationError], None]) -> None:
         """Connect, or go on trying to; raises `ConfigurationError`, and gives a later one to `failed`."""
-        keyring: Keyring | None = None
         try:
-            keyring = await asyncio.to_thread(self._connect)
+            await asyncio.to_thread(self._connect)
         except Retryable as away:
             log.warning("%s; keys are told to come back meanwhile", away)
             self._status.set(_NAME, ready=False, detail=str(away))
-        self._task = asyncio.create_task(self._keep_up(keyring, failed), name=_NAME)
+        self._task = asyncio.create_task(self._keep_up(failed), name=_NAME)
 
     async def stop(self) -> None:
         """Write down what was sent since the last time, and let go. Safe repeatedly."""
@@ -71,12 +71,12 @@ class ControlConnection:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         database, self._database = self._database, None
-        if database is not None:
-            with contextlib.suppress(Retryable, LookupError):
-                await asyncio.to_thread(self._services.get(Keyring).refresh)
+        keyring, self._keyring = self._keyring, None
+        if database is not None and keyring is not None:
+            await self._refreshed(keyring, lost=False)
             await asyncio.to_thread(database.close)
 
-    def _connect(self) -> Keyring:
+    def _connect(self) -> None:
         database = Database.open(self._settings.url)
         try:
             keyring = Keyring(database, quotas=self._quotas)
@@ -85,20 +85,19 @@ class ControlConnection:
         except BaseException:
             database.close()
             raise
-        self._database = database
+        self._database, self._keyring = database, keyring
         self._services.provide(Database, database)
         self._services.provide(Projects, Projects(database))
         self._services.provide(Keys, Keys(database))
         self._services.provide(Keyring, keyring)
         self._access.use(keyring)
         self._status.set(_NAME, ready=True)
-        return keyring
 
-    async def _keep_up(self, keyring: Keyring | None, failed: Callable[[ConfigurationError], None]) -> None:
-        while keyring is None:
+    async def _keep_up(self, failed: Callable[[ConfigurationError], None]) -> None:
+        while (keyring := self._keyring) is None:
             await asyncio.sleep(_AGAIN_SECONDS)
             try:
-                keyring = await asyncio.to_thread(self._connect)
+                await asyncio.to_thread(self._connect)
             except Retryable as away:
                 self._status.set(_NAME, ready=False, detail=str(away))
             except ConfigurationError as wrong:
