@@ -32,10 +32,31 @@ def explicit_quantiles(source: Points, quantile: str) -> str:
         apart="ExplicitBounds",
     )
     parts = increases(points, source, (VALUE, COUNTS), carried=("bounds",))
+    parts = f"SELECT * FROM ({parts}) WHERE notEmpty(bounds) AND length(more_counts) = length(bounds) + 1"  # noqa: S608
+    cumulated = _added(parts) if source.asked.same_bounds else _met(parts)
+    summed = (
+        "SELECT labels, step, newest, resets, gaps, up_to, "  # noqa: S608
+        "arrayPushFront(uppers, if(uppers[1] > 0, 0., uppers[1])) AS lowers, "
+        f"arrayPushBack(uppers, uppers[-1]) AS ends FROM ({cumulated})"
+    )
+    return _read_off(summed, quantile, "low + (high - low) * part")
+
+
+def _added(parts: str) -> str:
+    """Add buckets of the same bounds: this takes half of the time."""
+    return (
+        f"SELECT {_ROWS}, any(bounds) AS uppers, "  # noqa: S608
+        "arrayCumSum(sumForEach(arrayMap(count -> count * share, more_counts))) AS up_to "
+        f"FROM ({parts}) GROUP BY labels, step"
+    )
+
+
+def _met(parts: str) -> str:
+    """Add buckets of any bounds, cut where they meet."""
     added = (
         f"SELECT {_ROWS}, bounds, sumForEach(arrayMap(count -> count * share, more_counts)) AS counts, "  # noqa: S608
         "arrayPushFront(arrayPopBack(bounds), if(bounds[1] > 0, 0., bounds[1])) AS begins "
-        f"FROM ({parts}) WHERE length(more_counts) = length(bounds) + 1 GROUP BY labels, step, bounds"
+        f"FROM ({parts}) GROUP BY labels, step, bounds"
     )
     met = (
         f"SELECT {_ALL}, arraySort(arrayDistinct(arrayFlatten(groupArray(bounds)))) AS uppers, "  # noqa: S608
@@ -44,15 +65,11 @@ def explicit_quantiles(source: Points, quantile: str) -> str:
         "if(length(every) = 1, [], uppers) AS cut, arraySum(arrayFlatten(groupArray(counts))) AS all "
         f"FROM ({added}) GROUP BY labels, step"
     )
-    summed = (
-        "SELECT labels, step, newest, resets, gaps, arrayPushBack(if(length(every) = 1, "  # noqa: S608
+    return (
+        "SELECT labels, step, newest, resets, gaps, uppers, arrayPushBack(if(length(every) = 1, "  # noqa: S608
         "arrayPopBack(arrayCumSum(every[1].3)), "
-        f"arrayMap(edge -> arraySum(arrayMap(one -> {_UP_TO}, every)), cut)), all) AS up_to, "
-        "arrayPushFront(uppers, if(uppers[1] > 0, 0., uppers[1])) AS lowers, "
-        "arrayPushBack(uppers, uppers[-1]) AS ends "
-        f"FROM ({met}) WHERE notEmpty(uppers)"
+        f"arrayMap(edge -> arraySum(arrayMap(one -> {_UP_TO}, every)), cut)), all) AS up_to FROM ({met})"
     )
-    return _read_off(summed, quantile, "low + (high - low) * part")
 
 
 _UP_TO: Final = (

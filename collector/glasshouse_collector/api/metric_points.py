@@ -38,6 +38,8 @@ class Asked:
     delta: bool
     """All its points are deltas; of a sum that rises, each point says it of itself."""
     most: int
+    same_bounds: bool = False
+    """All points of an explicit histogram have the same bounds, so there is nothing to cut."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Answers questions about metrics over time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from glasshouse_collector.api.metric_body import MetricQuery
 from glasshouse_collector.api.metric_facts import Fact, is_delta, near_names, read_facts
 from glasshouse_collector.api.metric_model import Kind
-from glasshouse_collector.api.metric_points import Asked, labelled
+from glasshouse_collector.api.metric_points import BESIDE, TABLE_OF, Asked, Points, labelled
 from glasshouse_collector.api.metric_statement import adds_up, require_fitting, statement
 from glasshouse_collector.api.metric_steps import Steps, tidy
 from glasshouse_collector.api.problems import Problem
@@ -43,6 +43,8 @@ def read_lines(
     if not facts:
         raise no_such_metric(store, query.name, limits)
     asked, of_kind = _understood(query, steps, facts, most)
+    if asked.kind is Kind.HISTOGRAM and query.wanted_quantile() is not None:
+        asked = replace(asked, same_bounds=_have_same_bounds(store, asked, limits))
     sql, parameters = statement(asked)
     found = store.query_arrow(sql, parameters, limits=limits)
     lines = _lines(asked, found.slice(0, most))
@@ -81,6 +83,16 @@ def _understood(
     monotonic = kind is Kind.SUM and of_kind[0].monotonic
     require_fitting(query, kind, monotonic=monotonic)
     return Asked(query, steps, kind, monotonic, delta=is_delta(of_kind[0]), most=most), of_kind
+
+
+def _have_same_bounds(store: ProjectStore, asked: Asked, limits: QueryLimits) -> bool:
+    source = Points(asked, beside=BESIDE)
+    sql = (
+        f"SELECT uniqUpTo(1)(ExplicitBounds) AS n FROM {TABLE_OF[asked.kind]} "  # noqa: S608
+        f"WHERE {source.conditions.sql}"
+    )
+    found = store.query_arrow(sql, source.conditions.values, limits=limits)
+    return bool(found["n"][0].as_py() < 2)  # noqa: PLR2004
 
 
 def _lines(asked: Asked, found: pa.Table) -> Lines:
