@@ -271,6 +271,10 @@ def test_dependencies_are_told_both_ways(client: httpx.Client) -> None:
     assert [(it["kind"], it["name"], it["calls"]) for it in shop["calls"]] == [("service", "cart", 20)]
     assert [(it["kind"], it["name"], it["calls"]) for it in cart["called_by"]] == [("service", "shop", 20)]
     assert (shop["called_by"], cart["calls"], shop["dependencies_sampled"]) == ([], [], 1)
+    assert (shop["dependencies_start_time"], shop["dependencies_end_time"]) == (
+        rfc3339(NOON + 60 * SECOND - HOUR),
+        rfc3339(NOON + 60 * SECOND),
+    )
 
 
 def test_releases_are_told_apart(client: httpx.Client) -> None:

@@ -199,3 +199,25 @@ def test_log_records_are_counted_by_level(store: Store, rows: Rows) -> None:
     assert store.query_arrow(sql).to_pylist() == [
         {"records": 10, "warnings": 2, "errors": 4, "seen": NOON + 9, "beat": NOON + 1}
     ]
+
+
+@pytest.mark.parametrize(
+    ("signal", "time"),
+    [
+        (Signal.TRACES, 0),
+        (Signal.TRACES, 4_294_967_295 * 10**9),
+        (Signal.LOGS, 0),
+        (Signal.LOGS, 4_294_967_296 * 10**9),
+        (Signal.LOGS, 2**63 - 1),
+    ],
+)
+def test_no_time_of_a_record_keeps_it_from_being_kept(
+    store: Store, rows: Rows, signal: Signal, time: int
+) -> None:
+    """Counting never refuses what the table of records takes, at the ends of its range of time too."""
+    store.insert(signal, with_columns(rows(signal), Timestamp=[time] * 10), token="a")
+    [kept] = store.query_arrow(
+        "SELECT (SELECT sum(Calls) FROM glasshouse_operations) AS spans, "
+        "(SELECT sum(Records) FROM glasshouse_log_counts) AS records"
+    ).to_pylist()
+    assert kept["spans" if signal is Signal.TRACES else "records"] == 10

@@ -1,7 +1,9 @@
 """Who calls a service, and whom it calls."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
+from glasshouse_collector.api.conditions import Conditions
 from glasshouse_collector.api.service_counts import Minutes
 from glasshouse_collector.api.service_edges import read_edges
 from glasshouse_collector.api.service_map import quantiles_of
@@ -11,30 +13,52 @@ from glasshouse_collector.store import ProjectStore, QueryLimits
 
 MOST: Final = 10_000
 _SERVICE: Final = "service"
+_LOOKED_AT: Final = 3600
+"""Seconds: whom a service calls rarely changes, and the spans of days are many."""
 
 
-def read_dependencies(
-    store: ProjectStore, name: str, minutes: Minutes, limits: QueryLimits
-) -> tuple[list[Dependency], list[Dependency], int]:
-    """Return who calls a service, whom it calls, and from about one in how many traces that is known.
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Who calls a service, whom it calls, the most frequent first; when, and from one in how many spans."""
 
-    The most frequent first. Raises `EngineFailure`.
+    called_by: list[Dependency]
+    calls: list[Dependency]
+    during: Minutes
+    one_in: int
+
+
+def read_dependencies(store: ProjectStore, name: str, minutes: Minutes, limits: QueryLimits) -> Dependencies:
+    """Return a service's dependencies in the last hour of the range up to its last span.
+
+    Raises `EngineFailure`.
     """
-    sample = sample_of(minutes, count_spans(store, minutes, limits))
+    during = _last_hour(store, name, minutes, limits)
+    sample = sample_of(during, count_spans(store, during, limits))
     rows = [row for row in read_edges(store, sample, MOST, limits) if not row["OfNode"]]
-    return (
+    return Dependencies(
         [
-            _dependency(row["ClientKind"], row["Client"], row, minutes, sample.one_in)
+            _dependency(row["ClientKind"], row["Client"], row, during, sample.one_in)
             for row in rows
             if (row["ServerKind"], row["Server"]) == (_SERVICE, name)
         ],
         [
-            _dependency(row["ServerKind"], row["Server"], row, minutes, sample.one_in)
+            _dependency(row["ServerKind"], row["Server"], row, during, sample.one_in)
             for row in rows
             if (row["ClientKind"], row["Client"]) == (_SERVICE, name)
         ],
+        during,
         sample.one_in,
     )
+
+
+def _last_hour(store: ProjectStore, name: str, minutes: Minutes, limits: QueryLimits) -> Minutes:
+    where = Conditions()
+    where.one_of("ServiceName", [name])
+    minutes.holds(where, "Minute")
+    sql = f"SELECT toUnixTimestamp(max(Minute)) AS last FROM glasshouse_operations WHERE {where.sql}"  # noqa: S608
+    last = store.query_arrow(sql, where.values, limits=limits)["last"][0].as_py()
+    end = min(last + 60, minutes.end) if last else minutes.end
+    return Minutes(max(minutes.start, end - _LOOKED_AT), end)
 
 
 def _dependency(kind: NodeKind, name: str, row: dict[str, Any], minutes: Minutes, one_in: int) -> Dependency:

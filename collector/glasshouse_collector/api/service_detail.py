@@ -65,15 +65,17 @@ def read_service(
         instances = read_instances(store, name, minutes, limits)
         step, steps = _steps(store, name, minutes, limits)
         error_traces = _error_traces(store, name, minutes, limits)
-        called_by, calls, sampled = dependencies.result()
+        depends = dependencies.result()
         told, releases_sampled = releases.result()
     return ServiceDetail(
         service=found[0],
         operations=done[:most],
         operations_truncated=len(done) > most,
-        called_by=called_by,
-        calls=calls,
-        dependencies_sampled=sampled,
+        called_by=depends.called_by,
+        calls=depends.calls,
+        dependencies_start_time=rfc3339(depends.during.start * SECOND),
+        dependencies_end_time=rfc3339(depends.during.end * SECOND),
+        dependencies_sampled=depends.one_in,
         releases=told,
         releases_sampled=releases_sampled,
         instances=instances,

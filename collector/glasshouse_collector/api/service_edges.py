@@ -19,22 +19,28 @@ _LATER: Final = 60 * 10**9
 """How much later than its client a server may begin."""
 
 _CLIENTS: Final = f"""
-SELECT cityHash64(TraceId, SpanId) AS Pair, ServiceName AS Service, SpanKind = 'Producer' AS Produces,
-    StatusCode = 'Error' AS Failed, Duration,
-    if(Produces, '', {DATABASE}) AS Database, if(Produces, {QUEUE}, '') AS Queue,
-    if(Produces, {QUEUE_SYSTEM}, {DATABASE_SYSTEM}) AS System, if(Database = '', {HOST}, '') AS Host
-FROM otel_traces
-WHERE SpanKind IN ({{kinds}}) AND ServiceName != '' AND ({{clients}})
+SELECT cityHash64(TraceId, SpanId) AS Pair, ServiceName AS Service, false AS Produces,
+    StatusCode = 'Error' AS Failed, Duration, {DATABASE} AS Database, '' AS Queue,
+    {DATABASE_SYSTEM} AS System, if(Database = '', {HOST}, '') AS Host
+FROM otel_traces WHERE SpanKind = 'Client' AND ServiceName != '' AND ({{when}})
 """  # noqa: S608  (our own expressions; values are parameters)
-_SERVERS: Final = f"""
-SELECT arrayJoin(if(SpanKind = 'Consumer' AND notEmpty(Links.SpanId),
+_PRODUCERS: Final = f"""
+SELECT cityHash64(TraceId, SpanId) AS Pair, ServiceName AS Service, true AS Produces,
+    StatusCode = 'Error' AS Failed, Duration, '' AS Database, {QUEUE} AS Queue,
+    {QUEUE_SYSTEM} AS System, {HOST} AS Host
+FROM otel_traces WHERE SpanKind = 'Producer' AND ServiceName != '' AND ({{when}})
+"""  # noqa: S608
+_SERVERS: Final = """
+SELECT cityHash64(TraceId, ParentSpanId) AS Pair, ServiceName AS Service, StatusCode = 'Error' AS Failed,
+    Duration, toUInt64(0) AS Own, '' AS Queue, '' AS System
+FROM otel_traces WHERE SpanKind = 'Server' AND ServiceName != '' AND ({when})
+"""
+_CONSUMERS: Final = f"""
+SELECT arrayJoin(if(notEmpty(Links.SpanId),
         arrayDistinct(arrayMap((trace, span) -> cityHash64(trace, span), Links.TraceId, Links.SpanId)),
-        [cityHash64(TraceId, ParentSpanId)])) AS Pair,
-    ServiceName AS Service, StatusCode = 'Error' AS Failed, Duration,
-    SpanKind = 'Consumer' AS Consumes, if(Consumes, cityHash64(TraceId, SpanId), 0) AS Own,
-    if(Consumes, {QUEUE}, '') AS Queue, if(Consumes, {QUEUE_SYSTEM}, '') AS System
-FROM otel_traces
-WHERE SpanKind IN ({{kinds}}) AND ServiceName != '' AND ({{servers}})
+        [cityHash64(TraceId, ParentSpanId)])) AS Pair, ServiceName AS Service, StatusCode = 'Error' AS Failed,
+    Duration, cityHash64(TraceId, SpanId) AS Own, {QUEUE} AS Queue, {QUEUE_SYSTEM} AS System
+FROM otel_traces WHERE SpanKind = 'Consumer' AND ServiceName != '' AND ({{when}})
 """  # noqa: S608
 _CALLS: Final = """
 SELECT 'service' AS ClientKind, c.Service AS Client,
@@ -78,12 +84,11 @@ def read_edges(store: ProjectStore, sample: Sample, most: int, limits: QueryLimi
     sample.holds(begun)
     sample.holds(later, later=_LATER)
     calls = _CALLS.format(
-        clients=_CLIENTS.format(kinds="'Client', 'Producer'", clients=begun.sql),
-        servers=_SERVERS.format(kinds="'Server', 'Consumer'", servers=later.sql),
+        clients=f"{_CLIENTS.format(when=begun.sql)} UNION ALL {_PRODUCERS.format(when=begun.sql)}",
+        servers=f"{_SERVERS.format(when=later.sql)} UNION ALL {_CONSUMERS.format(when=later.sql)}",
     )
     consumed = _CONSUMED.format(
-        consumers=_SERVERS.format(kinds="'Consumer'", servers=begun.sql),
-        producers=_CLIENTS.format(kinds="'Producer'", clients=begun.sql),
+        consumers=_CONSUMERS.format(when=begun.sql), producers=_PRODUCERS.format(when=begun.sql)
     )
     sql = _EDGES.format(calls=calls, consumed=consumed, most=asked.value(most, "UInt64"))
     rows: list[dict[str, Any]] = store.query_arrow(sql, asked.values, limits=limits).to_pylist()

@@ -125,7 +125,11 @@ class ServiceDetail(BaseModel):
     operations_truncated: bool = Field(description="There are more operations than are told here")
     called_by: list[Dependency]
     calls: list[Dependency]
-    dependencies_sampled: int = Field(description="1: from all traces; N: from about one in N")
+    dependencies_start_time: str = Field(
+        description=f"Dependencies are those of the last hour of the range up to the last span. {_TIME}"
+    )
+    dependencies_end_time: str = Field(description=_TIME)
+    dependencies_sampled: int = Field(description="1: from all spans of that hour; N: from about one in N")
     releases: list[Release]
     releases_sampled: int = Field(description="1: from all requests; N: from about one in N")
     instances: list[Instance] = Field(description="The last seen first, up to 200")
