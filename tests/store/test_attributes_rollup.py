@@ -21,7 +21,7 @@ ROLLUPS = {
     "glasshouse_log_attribute_values": "Place, Key, Quarter, sum(Weight), uniqCombinedMerge(12)(Distinct)",
     "glasshouse_span_exceptions": "Type, Frame, ErrorId, Occurrence, count()",
     "glasshouse_log_exceptions": "Type, Frame, ErrorId, Occurrence, count()",
-    "glasshouse_errors_first_seen": "ErrorId, Month, min(FirstSeen)",
+    "glasshouse_errors_first_seen": "ErrorId, min(FirstSeen)",
 }
 RAISED = {
     "exception.type": "Gone",

@@ -30,7 +30,6 @@ ROLLUPS = (
     ("glasshouse_log_attribute_values", RequestKind.LOGS, "Quarter"),
     ("glasshouse_span_exceptions", RequestKind.TRACES, "Time"),
     ("glasshouse_log_exceptions", RequestKind.LOGS, "Time"),
-    ("glasshouse_errors_first_seen", ANY_SIGNAL, "FirstSeen"),
     ("glasshouse_metric_names", RequestKind.METRICS, "LastSeen"),
 )
 """Tables that views fill from records: whose retention each has, and the column of its rows' time."""

@@ -57,17 +57,15 @@ SETTINGS $merge_tree_settings;
 CREATE TABLE IF NOT EXISTS $database.glasshouse_log_exceptions $on_cluster AS $database.glasshouse_log_exceptions$local
 ENGINE = Distributed($cluster, $database, glasshouse_log_exceptions$local, ErrorId);
 
--- When each error was first seen, be its records kept or not.
+-- When each error was first seen, for ever: forgotten with its records, it would be a new one each time they go.
 CREATE TABLE IF NOT EXISTS $database.glasshouse_errors_first_seen$local $on_cluster
 (
     Project LowCardinality(String) CODEC(ZSTD(1)),
     ErrorId UInt64 CODEC(ZSTD(1)),
-    Month Date CODEC(ZSTD(1)),
     FirstSeen SimpleAggregateFunction(min, DateTime64(9)) CODEC(ZSTD(1))
 )
 ENGINE = $aggregating_merge_tree
-PARTITION BY Month
-ORDER BY (Project, ErrorId, Month)
+ORDER BY (Project, ErrorId)
 SETTINGS $merge_tree_settings;
 
 -- only on a cluster
@@ -76,15 +74,15 @@ ENGINE = Distributed($cluster, $database, glasshouse_errors_first_seen$local, Er
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS $database.glasshouse_span_errors_first_seen_mv $on_cluster
 TO $database.glasshouse_errors_first_seen$local
-AS SELECT Project, ErrorId, toStartOfMonth(toDate(Time, 'UTC')) AS Month, min(Time) AS FirstSeen
+AS SELECT Project, ErrorId, min(Time) AS FirstSeen
 FROM $database.glasshouse_span_exceptions$local
-GROUP BY Project, ErrorId, Month;
+GROUP BY Project, ErrorId;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS $database.glasshouse_log_errors_first_seen_mv $on_cluster
 TO $database.glasshouse_errors_first_seen$local
-AS SELECT Project, ErrorId, toStartOfMonth(toDate(Time, 'UTC')) AS Month, min(Time) AS FirstSeen
+AS SELECT Project, ErrorId, min(Time) AS FirstSeen
 FROM $database.glasshouse_log_exceptions$local
-GROUP BY Project, ErrorId, Month;
+GROUP BY Project, ErrorId;
 
 -- What was there before is copied, a day at a time. Where this was broken off it begins anew.
 TRUNCATE TABLE $database.glasshouse_span_exceptions$local $on_cluster;
