@@ -52,7 +52,7 @@ def log_tail_routes(
         status_code=200,
         responses={**_EVENTS, **answers(*PROBLEMS)},
     )
-    async def tail(
+    async def tail_logs(
         request: Request,
         conditions: Annotated[Conditions, Depends(log_conditions)],
         last: Annotated[int, Query(ge=0, le=MOST_LOGS, description="How many of before, at first.")] = 20,
