@@ -50,6 +50,66 @@ class AlertList(TypedDict):
     """`cursor` of the next page; null: there is none"""
 
 
+class AttributeDifference(TypedDict):
+    """An attribute that is not the same in both."""
+
+    key: str
+    a: str | None
+    """null: it is not there; a long value is cut after 1,000 characters"""
+    b: str | None
+
+
+class AttributeKey(TypedDict):
+    """One attribute that records have."""
+
+    key: str
+    place: Literal["own", "resource", "scope"]
+    """Whose it is: the record's own, its resource's or its scope's"""
+    records: int
+    """How many spans or log records have it; of metrics, data points of the metrics that do"""
+    distinct_values: int | None
+    """An estimate of how many values it has; null: not known"""
+    last_seen: str
+
+
+class AttributeKeys(TypedDict):
+    """The attributes of records, the most frequent first."""
+
+    attributes: "list[AttributeKey]"
+    truncated: bool
+    """There are more; `text` or a higher `limit` finds them"""
+    start_time: str
+    """RFC 3339; the range is widened to whole quarter hours (for metrics to days of UTC)"""
+    end_time: str
+
+
+class AttributeValue(TypedDict):
+    """One value of an attribute."""
+
+    value: str
+    """Of longer values the first 200 characters"""
+    records: int
+    """How many records have it; an estimate where the answer is `sampled`"""
+
+
+class AttributeValues(TypedDict):
+    """The values of one attribute, the most frequent first."""
+
+    key: str
+    records: int
+    """How many records have the attribute, with whatever value"""
+    distinct_values: int | None
+    """An estimate of how many values there are"""
+    values: "list[AttributeValue]"
+    sampled: bool
+    """Values are of a sample of the records: rare ones may be missing"""
+    truncated: bool
+    """There are more values than are told"""
+    start_time: str
+    """RFC 3339; the range is widened to whole quarter hours (for metrics to days of UTC)"""
+    end_time: str
+
+
 class BadItem(TypedDict):
     """One item that was not taken."""
 
@@ -69,12 +129,77 @@ class CodecHealth(TypedDict):
     """What is to be known of it."""
 
 
+class ComparedError(TypedDict):
+    """A span with the status Error whose counterpart in the other trace has none, or is not there."""
+
+    node: int
+    """The `id` of its node"""
+    service_name: str
+    operation: str
+    span_id: str
+    message: str
+    """The status' message, cut after 1,000 characters"""
+
+
+class ComparedNode(TypedDict):
+    """A place in the tree of spans: the nth of a service's operation beneath the place of its parent."""
+
+    id: int
+    """Its number in this answer"""
+    parent: int | None
+    """The `id` of its parent; null: a root"""
+    depth: int
+    service_name: str
+    operation: str
+    """The span's name"""
+    occurrence: int
+    """Which one it is of those alike beneath one parent, from 1 on"""
+    found_in: Literal["both", "a", "b"]
+    a: "NodeSide | None"
+    b: "NodeSide | None"
+    duration_difference_ns: int | None
+    """Of b less that of a; null: it is not in both"""
+    self_time_difference_ns: int | None
+    """Of b less that of a; null: it is not in both"""
+    attributes: "list[AttributeDifference]"
+    """The span's own, where they differ: the first 50 by their key"""
+
+
+class ComparedTrace(TypedDict):
+    """One of the two, as a whole."""
+
+    trace_id: str
+    """32 hex digits, in lower case"""
+    start_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    duration_ns: int
+    spans: int
+    """How many were compared"""
+    errors: int
+    """Spans among them with the status Error"""
+    truncated: bool
+    """It has more spans than are compared"""
+
+
 class ComponentHealth(TypedDict):
     """One component's state."""
 
     ready: bool
     detail: str
     """Why it is not ready, or what there is to know."""
+
+
+class Contributor(TypedDict):
+    """How much longer, or shorter, all spans of one operation were at work themselves."""
+
+    service_name: str
+    operation: str
+    spans_a: int
+    spans_b: int
+    self_time_a_ns: int
+    self_time_b_ns: int
+    self_time_difference_ns: int
+    """Of b less that of a"""
 
 
 class CreatedKey(TypedDict):
@@ -124,8 +249,159 @@ class DayAnswer(TypedDict):
     """Of protobuf, uncompressed."""
 
 
+class Dependency(TypedDict):
+    """Who calls, or is called."""
+
+    kind: Literal["service", "database", "queue", "external"]
+    name: str
+    calls: int
+    """Scaled up where the traces are sampled"""
+    errors: int
+    rate: float
+    """Calls a second"""
+    p95_ns: int | None
+    """As the caller measured it; else as the called one did"""
+
+
+class ErrorDetails(TypedDict):
+    """One error, and when it occurred last."""
+
+    error: "ErrorGroup"
+    occurrences: "list[ErrorOccurrence]"
+    """The newest first"""
+    step_seconds: int
+    trend_start_time: str
+    start_time: str
+    end_time: str
+
+
+class ErrorGroup(TypedDict):
+    """Exceptions of one type, raised at one place of one service."""
+
+    id: str
+    """16 hex digits, the same for ever"""
+    service_name: str
+    type: str
+    message: str
+    """That of the last one"""
+    masked_message: str
+    """The same with a star for what is different each time"""
+    place: "ErrorPlace | None"
+    """null: no stack trace, or of no known format"""
+    count: int
+    """How often in the range; told by a span and its log record it is one"""
+    first_seen: str
+    """Ever, not just in the range; RFC 3339 in UTC, to the nanosecond"""
+    last_seen: str
+    """In the range; RFC 3339 in UTC, to the nanosecond"""
+    trend: list[int]
+    """How often in each step of the range, the oldest first"""
+    operations: list[str]
+    """Up to ten; ids in them are stars"""
+    versions: list[str]
+    """Versions of the service, up to ten"""
+    environments: list[str]
+    """Up to ten"""
+    sources: list[Literal["spans", "logs"]]
+    trace_ids: list[str]
+    """Of the last ones, up to three"""
+    log_ids: list[str]
+    """Up to three, for `/logs/{id}/context`"""
+
+
+class ErrorOccurrence(TypedDict):
+    """One exception."""
+
+    time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    source: Literal["spans", "logs"]
+    """`spans`, also where a log record tells it too"""
+    trace_id: str | None
+    span_id: str | None
+    log_id: str | None
+    """For `/logs/{id}/context`; null: no log record tells it"""
+    message: str
+    stack_trace: str
+    """What is longer than 16 KiB lacks its middle"""
+    operation: str
+    version: str
+    environment: str
+    attributes: dict[str, str]
+    """Of the span and its event, or of the log record"""
+
+
+class ErrorPage(TypedDict):
+    """Some errors, in the order that was asked for."""
+
+    errors: "list[ErrorGroup]"
+    next_cursor: str | None
+    """Give it as `cursor` for the next page; null: this is the last"""
+    step_seconds: int
+    """How long a step of the trends is"""
+    trend_start_time: str
+    """When the first step of the trends begins"""
+    start_time: str
+    end_time: str
+
+
+class ErrorPlace(TypedDict):
+    """Where an exception was raised: the innermost frame of the application in its stack trace."""
+
+    language: str
+    """Whose format the stack trace has"""
+    file: str | None
+    function: str | None
+    line: str
+    """The line of the stack trace, of one occurrence"""
+
+
+class ErrorTrace(TypedDict):
+    """A trace in which the service failed."""
+
+    trace_id: str
+    time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    operation: str
+    message: str
+    """The span's status message, its first 500 characters"""
+    duration_ns: int
+
+
+class Exemplar(TypedDict):
+    """One measurement and the span in which it was made."""
+
+    time: str
+    value: float
+    trace_id: str
+    span_id: str
+    attributes: dict[str, str]
+
+
 Format = Literal["json", "csv", "ndjson", "parquet"]
 """What an answer is written as."""
+
+
+class FormulaQuestion(TypedDict):
+    """Several queries, and a formula of their names."""
+
+    start_time: str
+    """RFC 3339, or now-15m, now-1h, now-7d"""
+    end_time: str
+    """Not included"""
+    step: NotRequired[str | None]
+    """How long a step is; without it, `steps` decides"""
+    steps: int
+    """Into how many steps at most, of a length that people count in"""
+    fill: Literal["null", "zero", "previous", "linear"]
+    """What steps without a value have: null, zero, the value before (previous), or one on the line
+    between its neighbours (linear)
+    """
+    limit: int
+    """How many series at most, the largest first"""
+    queries: dict[str, Any]
+    """Queries by the names that the formula calls them"""
+    formula: str
+    """Numbers, names of queries, + - * / and brackets"""
 
 
 class HTTPValidationError(TypedDict):
@@ -152,6 +428,21 @@ class IngestAnswer(TypedDict):
     rejected: int
     errors: "list[BadItem]"
     """The items that were not taken; the others were."""
+
+
+class Instance(TypedDict):
+    """One process or container of a service."""
+
+    id: str
+    """`service.instance.id`"""
+    host: str
+    """`host.name`"""
+    version: str
+    environment: str
+    first_seen: str
+    """In the range. RFC 3339 in UTC, to the nanosecond"""
+    last_seen: str
+    """RFC 3339 in UTC, to the nanosecond"""
 
 
 class InstrumentationScope(TypedDict):
@@ -224,6 +515,24 @@ class KeyToMake(TypedDict):
     """The most it may send on a day of UTC, uncompressed."""
 
 
+Kind = Literal["gauge", "sum", "histogram", "exponential_histogram", "summary"]
+"""What data points a metric has."""
+
+
+class LinkingSpan(TypedDict):
+    """A span, in whatever trace, that says it is related to this one."""
+
+    trace_id: str
+    """The linking span's trace"""
+    span_id: str
+    service_name: str
+    name: str
+    start_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    linked_span_ids: list[str]
+    """The spans of this trace that it links to"""
+
+
 class Liveness(TypedDict):
     """That the process answers."""
 
@@ -247,6 +556,15 @@ class LogCount(TypedDict):
     """By level (trace, debug, info, warn, error, fatal, unset), those that there are."""
 
 
+class LogExample(TypedDict):
+    """A log record of a pattern."""
+
+    id: str
+    """For `/logs/{id}/context`"""
+    body: str
+    """Its first line, at most 400 characters"""
+
+
 class LogHistogram(TypedDict):
     """Log records counted by time and level."""
 
@@ -268,6 +586,49 @@ class LogPage(TypedDict):
     """Where the range of time began, RFC 3339 in UTC, to the nanosecond"""
     end_time: str
     """Where it ended; stays the same from page to page"""
+
+
+class LogPattern(TypedDict):
+    """Log records that say the same but for what varies."""
+
+    id: str
+    """The same for the same template, whenever it is asked"""
+    template: str
+    """The line, with `<number>`, `<ip>`, `<uuid>`, `<hex>`, `<timestamp>`, `<duration>`, `<path>`,
+    `<quoted>` in place of these, and `<*>` where other words vary
+    """
+    count: int
+    share: float
+    """Of all that is counted here, 0 to 1"""
+    levels: dict[str, int]
+    """Counts by level, those that there are"""
+    services: list[str]
+    """Which services it came from, some 20 at most of each shape"""
+    first_seen: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    last_seen: str
+    trend: "LogTrend"
+    examples: "list[LogExample]"
+    """Up to three, of different lines as far as there are"""
+
+
+class LogPatterns(TypedDict):
+    """The patterns of log records, the frequent ones first."""
+
+    patterns: "list[LogPattern]"
+    truncated: bool
+    """Whether there are more patterns than were asked for"""
+    total: int
+    """How many log records fulfil the conditions"""
+    sampled: bool
+    """Whether only some were looked at: then counts are reckoned from these, and what is rare may be
+    missing
+    """
+    looked_at: float
+    """Which share of them was looked at, 0 to 1"""
+    start_time: str
+    end_time: str
+    step_seconds: int
 
 
 class LogRecord(TypedDict):
@@ -296,6 +657,203 @@ class LogRecord(TypedDict):
     attributes: dict[str, str]
 
 
+class LogTrend(TypedDict):
+    """How often a pattern came."""
+
+    word: "Trend"
+    """The second half of the range beside the first: `new` and `gone` where one has none; `rising` and
+    `falling`: half as many again, and more than chance would bring.
+    """
+    counts: list[int]
+    """In each step of the range, the oldest first"""
+
+
+class MetricAnswer(TypedDict):
+    """What a question about metrics is answered with."""
+
+    name: str
+    """The metric's name, or the formula"""
+    function: str
+    unit: str
+    start_time: str
+    """The range of time widened to whole steps, RFC 3339 in UTC, to the nanosecond"""
+    end_time: str
+    step_seconds: int
+    times: list[str]
+    """When each step begins"""
+    series: "list[MetricSeries]"
+    """The largest first"""
+    truncated: bool
+    """There are more series than `limit`"""
+    notes: list[str]
+    """What was done"""
+
+
+class MetricAttribute(TypedDict):
+    """An attribute of a metric's points, or of the resources they come from."""
+
+    key: str
+    """As it is written in `where` and `group_by`"""
+    values: "list[ValueCount]"
+    """The most frequent ones, at most 20, of the sample"""
+    distinct: int
+    """How many values there are in the sample, within 3 %"""
+
+
+class MetricDetails(TypedDict):
+    """One metric and how it can be asked for."""
+
+    name: str
+    kind: "Kind"
+    """As it was sent last"""
+    unit: str
+    """As it was sent last, by UCUM"""
+    description: str
+    temporality: "Temporality | None"
+    """null: this kind has none"""
+    monotonic: bool
+    """Of a sum: it only rises, and is asked for as a rate"""
+    services: list[str]
+    """Who sends it, at most 100"""
+    series: int
+    """How many series there are, within 3 %"""
+    points: int
+    """How many points were stored on the days of the range"""
+    first_seen: str
+    """RFC 3339 in UTC, to the nanosecond; within the days of the range"""
+    last_seen: str
+    conflicts: list[str]
+    """In what its senders differ: kind, unit, monotonic"""
+    functions: list[str]
+    """What fits its kind in `POST /metrics/query`"""
+    attributes: "list[MetricAttribute]"
+    sample_start_time: str
+    """Values are those of the points from here to `last_seen`"""
+    sampled_points: int
+    """How many points that were, at most 200,000"""
+
+
+class MetricName(TypedDict):
+    """One metric, in the range of time."""
+
+    name: str
+    kind: "Kind"
+    """As it was sent last"""
+    unit: str
+    """As it was sent last, by UCUM"""
+    description: str
+    temporality: "Temporality | None"
+    """null: this kind has none"""
+    monotonic: bool
+    """Of a sum: it only rises, and is asked for as a rate"""
+    services: list[str]
+    """Who sends it, at most 100"""
+    series: int
+    """How many series there are, within 3 %"""
+    points: int
+    """How many points were stored on the days of the range"""
+    first_seen: str
+    """RFC 3339 in UTC, to the nanosecond; within the days of the range"""
+    last_seen: str
+    conflicts: list[str]
+    """In what its senders differ: kind, unit, monotonic"""
+
+
+class MetricNames(TypedDict):
+    """Some metrics, by name."""
+
+    metrics: "list[MetricName]"
+    next_cursor: str | None
+    """Give it as `cursor` for the next page; null: this is the last"""
+    start_time: str
+    """Where the range of time began, RFC 3339 in UTC, to the nanosecond"""
+    end_time: str
+
+
+class MetricQuery(TypedDict):
+    """Which metric, and what of it."""
+
+    name: str
+    """The metric's name, as it was sent"""
+    function: str
+    """rate, increase, sum, avg, min, max, last, count, p50, p90, p99.9, or quantile"""
+    quantile: NotRequired[float | None]
+    """With the function `quantile`: which, from 0 to 1"""
+    kind: "NotRequired[Kind | None]"
+    """Needed where one name is of several kinds"""
+    service_name: list[str]
+    """Of one of these services"""
+    where: list[str]
+    """Of attributes, all of it: `key=value`, `key!=value`, `key>5`, `key`, `!key`; after `resource.`
+    the resource's
+    """
+    group_by: list[str]
+    """One series for each value of these attributes; also `service_name` and `resource.…`"""
+
+
+class MetricQuestion(TypedDict):
+    """One metric over time."""
+
+    start_time: str
+    """RFC 3339, or now-15m, now-1h, now-7d"""
+    end_time: str
+    """Not included"""
+    step: NotRequired[str | None]
+    """How long a step is; without it, `steps` decides"""
+    steps: int
+    """Into how many steps at most, of a length that people count in"""
+    fill: Literal["null", "zero", "previous", "linear"]
+    """What steps without a value have: null, zero, the value before (previous), or one on the line
+    between its neighbours (linear)
+    """
+    limit: int
+    """How many series at most, the largest first"""
+    name: str
+    """The metric's name, as it was sent"""
+    function: str
+    """rate, increase, sum, avg, min, max, last, count, p50, p90, p99.9, or quantile"""
+    quantile: NotRequired[float | None]
+    """With the function `quantile`: which, from 0 to 1"""
+    kind: "NotRequired[Kind | None]"
+    """Needed where one name is of several kinds"""
+    service_name: list[str]
+    """Of one of these services"""
+    where: list[str]
+    """Of attributes, all of it: `key=value`, `key!=value`, `key>5`, `key`, `!key`; after `resource.`
+    the resource's
+    """
+    group_by: list[str]
+    """One series for each value of these attributes; also `service_name` and `resource.…`"""
+    exemplars: bool
+    """Tell measurements with the traces they were made in"""
+
+
+class MetricSeries(TypedDict):
+    """One line of an answer."""
+
+    labels: dict[str, str]
+    """By the keys of `group_by`; empty: there is no such attribute"""
+    values: list[float | None]
+    """One each time; null: nothing was told"""
+    total: float | None
+    """Of what adds up over time: the sum of the values; else null"""
+    exemplars: "list[Exemplar]"
+    """The largest, where they are asked for; at most 5"""
+
+
+class NodeSide(TypedDict):
+    """The span that stands at a place in one of the traces."""
+
+    span_id: str
+    start_offset_ns: int
+    """From the start of the trace"""
+    duration_ns: int
+    self_time_ns: int
+    """The duration without the time in which any of its children ran"""
+    status: str
+    """Unset, Ok or Error"""
+
+
 class Notification(TypedDict):
     """A group of alerts, as Alertmanager notifies a receiver of it."""
 
@@ -307,6 +865,37 @@ class Notification(TypedDict):
     truncatedAlerts: int
     externalURL: str
     alerts: "list[ReceivedAlert]"
+
+
+class Operation(TypedDict):
+    """What a service does under one name."""
+
+    name: str
+    """The spans' name; what looks like an id in it is a *"""
+    kind: str
+    """Internal, Server, Client, Producer, Consumer or Unspecified"""
+    calls: int
+    errors: int
+    rate: float
+    """Calls a second"""
+    error_ratio: float
+    p50_ns: int
+    """Within 4.5 %"""
+    p95_ns: int
+    """Within 4.5 %"""
+    p99_ns: int
+    """Within 4.5 %"""
+    last_seen: str
+    """To the minute. RFC 3339 in UTC, to the nanosecond"""
+
+
+class OtlpDocument(TypedDict):
+    """An `ExportTraceServiceRequest` or an `ExportLogsServiceRequest` in OTLP's JSON."""
+
+    resourceSpans: NotRequired[list[dict[str, Any]] | None]
+    """Of an export of spans"""
+    resourceLogs: NotRequired[list[dict[str, Any]] | None]
+    """Of an export of log records"""
 
 
 class PathSegment(TypedDict):
@@ -378,6 +967,21 @@ class ReceivedAlert(TypedDict):
     fingerprint: str
 
 
+class Release(TypedDict):
+    """One version of a service."""
+
+    version: str
+    first_seen: str
+    """In the range. RFC 3339 in UTC, to the nanosecond"""
+    last_seen: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    instances: int
+    requests: int | None
+    """None where no request was seen that says its version"""
+    error_ratio: float | None
+    p95_ns: int | None
+
+
 class RootSpan(TypedDict):
     """The span that a trace is known by."""
 
@@ -399,6 +1003,168 @@ class Rotation(TypedDict):
 
 Scope = Literal["ingest", "read", "admin"]
 """What a key opens."""
+
+
+class Service(TypedDict):
+    """How a service does."""
+
+    service_name: str
+    status: Literal["healthy", "degraded", "critical"]
+    """healthy: no errors; critical: at least 30 % of the log records are errors, or of the requests
+    failed; degraded: less
+    """
+    total_logs: int
+    """Log records"""
+    error_count: int
+    """Log records of the level error and above"""
+    warning_count: int
+    """Log records of the level warn"""
+    last_seen: str
+    """The last record of any signal. RFC 3339 in UTC, to the nanosecond"""
+    last_heartbeat: str | None
+    """The last heartbeat, none where there is none. RFC 3339 in UTC, to the nanosecond"""
+    requests: int
+    """Server and consumer spans"""
+    failed_requests: int
+    """Those with the status Error"""
+    rate: float
+    """Requests a second"""
+    error_ratio: float | None
+    """Failed requests to requests; none where there are none"""
+    p50_ns: int | None
+    """Median duration of requests in nanoseconds. Within 4.5 %"""
+    p95_ns: int | None
+    """Within 4.5 %"""
+    p99_ns: int | None
+    """Within 4.5 %"""
+    spans: int
+    """Spans of any kind"""
+    version: str | None
+    """`service.version`, the last that was seen"""
+    versions: list[str]
+    """All that were seen, up to 20"""
+    environment: str | None
+    """`deployment.environment.name`, the last that was seen"""
+    environments: list[str]
+    """All that were seen, up to 20"""
+    instances: int
+    """Distinct `service.instance.id` and `host.name`"""
+
+
+class ServiceDetail(TypedDict):
+    """One service whole."""
+
+    service: "Service"
+    operations: "list[Operation]"
+    operations_truncated: bool
+    """There are more operations than are told here"""
+    called_by: "list[Dependency]"
+    calls: "list[Dependency]"
+    dependencies_start_time: str
+    """Dependencies are those of the last hour of the range up to the last span. RFC 3339 in UTC, to
+    the nanosecond
+    """
+    dependencies_end_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    dependencies_sampled: int
+    """1: from all spans of that hour; N: from about one in N"""
+    releases: "list[Release]"
+    releases_sampled: int
+    """1: from all requests; N: from about one in N"""
+    instances: "list[Instance]"
+    """The last seen first, up to 200"""
+    step_seconds: int
+    steps: "list[ServiceStep]"
+    error_traces: "list[ErrorTrace]"
+    """The newest first, up to 10"""
+    start_time: str
+    """The range in whole minutes. RFC 3339 in UTC, to the nanosecond"""
+    end_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+
+
+class ServiceDifference(TypedDict):
+    """How a service's resource differs between the two: its version, its host."""
+
+    service_name: str
+    resource_attributes: "list[AttributeDifference]"
+    """Of the service's first span in each, where they differ: the first 50 by their key"""
+
+
+class ServiceEdge(TypedDict):
+    """Calls from one node to another."""
+
+    client: str
+    """The id of a node"""
+    server: str
+    """The id of a node"""
+    calls: int
+    """Scaled up where the traces are sampled"""
+    errors: int
+    """Calls that failed at either side"""
+    rate: float
+    """Calls a second"""
+    client_p50_ns: int | None
+    """As the client measured it"""
+    client_p95_ns: int | None
+    server_p50_ns: int | None
+    """As the server measured it"""
+    server_p95_ns: int | None
+
+
+class ServiceList(TypedDict):
+    """Services, by name."""
+
+    services: "list[Service]"
+    start_time: str
+    """The range in whole minutes. RFC 3339 in UTC, to the nanosecond"""
+    end_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    truncated: bool
+    """There are more services than are told here"""
+
+
+class ServiceMap(TypedDict):
+    """Who calls whom."""
+
+    nodes: "list[ServiceNode]"
+    edges: "list[ServiceEdge]"
+    sampled: int
+    """1: edges are of all traces; N: of about one in N, scaled up"""
+    start_time: str
+    """The range in whole minutes. RFC 3339 in UTC, to the nanosecond"""
+    end_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    truncated: bool
+    """There are more nodes or edges than are told here"""
+
+
+class ServiceNode(TypedDict):
+    """A service, or what services call that sends no spans of its own."""
+
+    id: str
+    """Kind and name: service:checkout"""
+    kind: Literal["service", "database", "queue", "external"]
+    name: str
+    system: str
+    """Of a database or queue: postgresql, kafka, …"""
+    requests: int
+    rate: float
+    """Requests a second"""
+    error_ratio: float | None
+    p95_ns: int | None
+
+
+class ServiceStep(TypedDict):
+    """Requests of a stretch of time."""
+
+    time: str
+    """When it begins. RFC 3339 in UTC, to the nanosecond"""
+    requests: int
+    failed_requests: int
+    rate: float
+    """Requests a second"""
+    p95_ns: int | None
 
 
 class SpanEvent(TypedDict):
@@ -472,6 +1238,10 @@ class Stored(TypedDict):
     """How many are kept now"""
 
 
+Temporality = Literal["unspecified", "delta", "cumulative"]
+"""What a point of a sum or histogram counts from."""
+
+
 class Trace(TypedDict):
     """Everything that is kept of one trace, each list in the order of time."""
 
@@ -481,6 +1251,8 @@ class Trace(TypedDict):
     """From the start of the first span to the end of the last"""
     services: list[str]
     """In the order in which they came in"""
+    span_count: int
+    """How many spans are kept of it, be they told here or not"""
     errors: int
     """Spans with the status Error"""
     critical_path: "list[PathSegment]"
@@ -489,8 +1261,34 @@ class Trace(TypedDict):
     """
     spans: "list[TraceSpan]"
     logs: "list[LogRecord]"
+    """With its id, from an hour before its start to an hour after its end; where nothing is kept of
+    its spans, at whatever time
+    """
+    linked_from: "list[LinkingSpan]"
+    """Spans that link to it, from its start to an hour after its end, at most 100"""
     truncated: bool
     """The trace has more spans or log records than are told here"""
+
+
+class TraceComparison(TypedDict):
+    """Two traces, matched by the structure of their trees."""
+
+    a: "ComparedTrace"
+    b: "ComparedTrace"
+    duration_difference_ns: int
+    """Of b less that of a"""
+    contributors: "list[Contributor]"
+    """The operations whose self time differs most, at most 20. What runs at once counts for each, so
+    that their sum may be more than the difference of the durations
+    """
+    errors_appeared: "list[ComparedError]"
+    """In b alone, at most 100"""
+    errors_gone: "list[ComparedError]"
+    """In a alone, at most 100"""
+    services: "list[ServiceDifference]"
+    """Those in both whose resource differs, at most 100"""
+    nodes: "list[ComparedNode]"
+    """Every parent before its children; those of a in the order of time, then those in b alone"""
 
 
 class TracePage(TypedDict):
@@ -570,6 +1368,10 @@ class TraceSummary(TypedDict):
     """Those with the most spans first"""
 
 
+Trend = Literal["new", "rising", "steady", "falling", "gone"]
+"""How the second half of a range compares with the first."""
+
+
 class ValidationError(TypedDict):
     """ValidationError."""
 
@@ -578,3 +1380,10 @@ class ValidationError(TypedDict):
     type: str
     input: NotRequired[Any]
     ctx: NotRequired[dict[str, Any]]
+
+
+class ValueCount(TypedDict):
+    """How many points have one value of an attribute."""
+
+    value: str
+    points: int

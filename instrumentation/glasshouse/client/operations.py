@@ -55,6 +55,63 @@ class Operations:
         )
         return answer
 
+    def api_health(self) -> models.Health:
+        """The same, where clients of the API look for it."""
+        answer: models.Health = self._ask(Call("GET", "/api/v1/health"))
+        return answer
+
+    def attributes(
+        self,
+        *,
+        signal: Literal["traces", "logs", "metrics"] | None = None,
+        service_name: Sequence[str] | None = None,
+        key: str | None = None,
+        place: Literal["own", "resource", "scope"] | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.AttributeKeys | models.AttributeValues:
+        """List attributes, or the values of one.
+
+        service_name: Of one of these services.
+        key: The values of this one; after `resource.` the resource's.
+        place: Only the records' own, or the resource's …
+        text: In the key, or in the value; in either case.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.AttributeKeys | models.AttributeValues = self._ask(
+            Call(
+                "GET",
+                "/api/v1/attributes",
+                parameters={
+                    "signal": signal,
+                    "service_name": service_name,
+                    "key": key,
+                    "place": place,
+                    "text": text,
+                    "limit": limit,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def compare(self, *, a: str, b: str) -> models.TraceComparison:
+        """Compare two traces.
+
+        a: A trace's id, such as of a request that was fast.
+        b: The id of the trace that is held against it.
+        """
+        answer: models.TraceComparison = self._ask(
+            Call("GET", "/api/v1/traces/compare", parameters={"a": a, "b": b})
+        )
+        return answer
+
     def create_key(
         self,
         project_id: str,
@@ -113,6 +170,253 @@ class Operations:
         project_id: A project's id: a-z, 0-9 and dashes.
         """
         self._ask(Call("DELETE", "/api/v1/projects/{project_id}", names={"project_id": project_id}))
+
+    def details(
+        self, name: str, *, start_time: str | None = None, end_time: str | None = None
+    ) -> models.MetricDetails:
+        """Read about a metric.
+
+        name: As it was sent.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.MetricDetails = self._ask(
+            Call(
+                "GET",
+                "/api/v1/metrics/{name}",
+                names={"name": name},
+                parameters={"start_time": start_time, "end_time": end_time},
+            )
+        )
+        return answer
+
+    def error(
+        self,
+        error_id: str,
+        *,
+        limit: int | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.ErrorDetails:
+        """Read one error and its last occurrences.
+
+        error_id: The `id` of an error.
+        limit: How many occurrences.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.ErrorDetails = self._ask(
+            Call(
+                "GET",
+                "/api/v1/errors/{error_id}",
+                names={"error_id": error_id},
+                parameters={"limit": limit, "start_time": start_time, "end_time": end_time},
+            )
+        )
+        return answer
+
+    def errors(
+        self,
+        *,
+        source: Literal["spans", "logs"] | None = None,
+        sort: Literal["count", "last_seen", "first_seen", "new"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        service_name: Sequence[str] | None = None,
+        type: str | None = None,
+        text: str | None = None,
+        environment: Sequence[str] | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.ErrorPage:
+        """List errors.
+
+        source: Told by events of spans, or by log records, alone.
+        sort: Most frequent, last seen or longest known first; `new`: those seen in the range for
+            the first time, the newest first.
+        cursor: The `next_cursor` of the page before.
+        service_name: Of one of these services.
+        type: Of this type, with or without its package.
+        text: In the type, the message or the place; in either case.
+        environment: From one of these environments (`deployment.environment.name`).
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.ErrorPage = self._ask(
+            Call(
+                "GET",
+                "/api/v1/errors",
+                parameters={
+                    "source": source,
+                    "sort": sort,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "service_name": service_name,
+                    "type": type,
+                    "text": text,
+                    "environment": environment,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def each_error(
+        self,
+        *,
+        source: Literal["spans", "logs"] | None = None,
+        sort: Literal["count", "last_seen", "first_seen", "new"] | None = None,
+        limit: int | None = None,
+        service_name: Sequence[str] | None = None,
+        type: str | None = None,
+        text: str | None = None,
+        environment: Sequence[str] | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> Iterator[models.ErrorGroup]:
+        """List errors, page after page.
+
+        source: Told by events of spans, or by log records, alone.
+        sort: Most frequent, last seen or longest known first; `new`: those seen in the range for
+            the first time, the newest first.
+        service_name: Of one of these services.
+        type: Of this type, with or without its package.
+        text: In the type, the message or the place; in either case.
+        environment: From one of these environments (`deployment.environment.name`).
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        return self._each(
+            Call(
+                "GET",
+                "/api/v1/errors",
+                parameters={
+                    "source": source,
+                    "sort": sort,
+                    "limit": limit,
+                    "service_name": service_name,
+                    "type": type,
+                    "text": text,
+                    "environment": environment,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            ),
+            "errors",
+        )
+
+    def export(
+        self, trace_id: str, *, signal: Literal["traces", "logs"] | None = None
+    ) -> models.OtlpDocument:
+        """Export one trace as OTLP.
+
+        trace_id: 32 hex digits, in either case
+        signal: traces: its spans; logs: its log records.
+        """
+        answer: models.OtlpDocument = self._ask(
+            Call(
+                "GET",
+                "/api/v1/traces/{trace_id}/export",
+                names={"trace_id": trace_id},
+                parameters={"signal": signal},
+            )
+        )
+        return answer
+
+    def find_log_patterns(
+        self,
+        *,
+        limit: int | None = None,
+        level: Sequence[str] | None = None,
+        service_name: Sequence[str] | None = None,
+        text: str | None = None,
+        attribute: Sequence[str] | None = None,
+        trace_id: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.LogPatterns:
+        """Find what log records say again and again.
+
+        limit: How many at most.
+        level: trace, debug, info, warn, error, fatal; one: it and all above, several: just these.
+        service_name: One of these services.
+        text: Words and "phrases", all of them in the body, in either case; or /a regex/.
+        attribute: Of an attribute: `key=value`, `key!=value`, `key>5`, `key` (it is there), `!key`;
+            after `resource.` the resource's.
+        trace_id: 32 hex digits: of this trace.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.LogPatterns = self._ask(
+            Call(
+                "GET",
+                "/api/v1/logs/patterns",
+                parameters={
+                    "limit": limit,
+                    "level": level,
+                    "service_name": service_name,
+                    "text": text,
+                    "attribute": attribute,
+                    "trace_id": trace_id,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def formula(
+        self,
+        *,
+        queries: Mapping[str, Any],
+        formula: str,
+        start_time: str | None = None,
+        end_time: str | None = None,
+        step: str | None = None,
+        steps: int | None = None,
+        fill: Literal["null", "zero", "previous", "linear"] | None = None,
+        limit: int | None = None,
+    ) -> models.MetricAnswer:
+        """Compute with metrics over time.
+
+        queries: Queries by the names that the formula calls them
+        formula: Numbers, names of queries, + - * / and brackets
+        start_time: RFC 3339, or now-15m, now-1h, now-7d
+        end_time: Not included
+        step: How long a step is; without it, `steps` decides
+        steps: Into how many steps at most, of a length that people count in
+        fill: What steps without a value have: null, zero, the value before (previous), or one on
+            the line between its neighbours (linear)
+        limit: How many series at most, the largest first
+        """
+        answer: models.MetricAnswer = self._ask(
+            Call(
+                "POST",
+                "/api/v1/metrics/formula",
+                body={
+                    "queries": queries,
+                    "formula": formula,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                    "step": step,
+                    "steps": steps,
+                    "fill": fill,
+                    "limit": limit,
+                },
+            )
+        )
+        return answer
 
     def get_key(self, prefix: str) -> models.KeyDetails:
         """One key and what it sent.
@@ -297,6 +601,143 @@ class Operations:
             "logs",
         )
 
+    def names(
+        self,
+        *,
+        text: str | None = None,
+        service_name: Sequence[str] | None = None,
+        kind: models.Kind | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.MetricNames:
+        """List metrics.
+
+        text: A part of the name, in either case.
+        service_name: Sent by one of these services.
+        kind: Of this kind.
+        cursor: The `next_cursor` of the page before.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.MetricNames = self._ask(
+            Call(
+                "GET",
+                "/api/v1/metrics/names",
+                parameters={
+                    "text": text,
+                    "service_name": service_name,
+                    "kind": kind,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def each_name(
+        self,
+        *,
+        text: str | None = None,
+        service_name: Sequence[str] | None = None,
+        kind: models.Kind | None = None,
+        limit: int | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> Iterator[models.MetricName]:
+        """List metrics, page after page.
+
+        text: A part of the name, in either case.
+        service_name: Sent by one of these services.
+        kind: Of this kind.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        return self._each(
+            Call(
+                "GET",
+                "/api/v1/metrics/names",
+                parameters={
+                    "text": text,
+                    "service_name": service_name,
+                    "kind": kind,
+                    "limit": limit,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            ),
+            "metrics",
+        )
+
+    def query(
+        self,
+        *,
+        name: str,
+        function: str,
+        start_time: str | None = None,
+        end_time: str | None = None,
+        step: str | None = None,
+        steps: int | None = None,
+        fill: Literal["null", "zero", "previous", "linear"] | None = None,
+        limit: int | None = None,
+        quantile: float | None = None,
+        kind: models.Kind | None = None,
+        service_name: Sequence[str] | None = None,
+        where: Sequence[str] | None = None,
+        group_by: Sequence[str] | None = None,
+        exemplars: bool | None = None,
+    ) -> models.MetricAnswer:
+        """Ask for a metric over time.
+
+        name: The metric's name, as it was sent
+        function: rate, increase, sum, avg, min, max, last, count, p50, p90, p99.9, or quantile
+        start_time: RFC 3339, or now-15m, now-1h, now-7d
+        end_time: Not included
+        step: How long a step is; without it, `steps` decides
+        steps: Into how many steps at most, of a length that people count in
+        fill: What steps without a value have: null, zero, the value before (previous), or one on
+            the line between its neighbours (linear)
+        limit: How many series at most, the largest first
+        quantile: With the function `quantile`: which, from 0 to 1
+        kind: Needed where one name is of several kinds
+        service_name: Of one of these services
+        where: Of attributes, all of it: `key=value`, `key!=value`, `key>5`, `key`, `!key`; after
+            `resource.` the resource's
+        group_by: One series for each value of these attributes; also `service_name` and
+            `resource.…`
+        exemplars: Tell measurements with the traces they were made in
+        """
+        answer: models.MetricAnswer = self._ask(
+            Call(
+                "POST",
+                "/api/v1/metrics/query",
+                body={
+                    "name": name,
+                    "function": function,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                    "step": step,
+                    "steps": steps,
+                    "fill": fill,
+                    "limit": limit,
+                    "quantile": quantile,
+                    "kind": kind,
+                    "service_name": service_name,
+                    "where": where,
+                    "group_by": group_by,
+                    "exemplars": exemplars,
+                },
+            )
+        )
+        return answer
+
     def revoke_key(self, prefix: str, *, after_seconds: int | None = None) -> models.KeyAnswer:
         """Revoke a key.
 
@@ -326,6 +767,95 @@ class Operations:
     def send_logs(self) -> models.IngestAnswer:
         """Send log items as project-monitor-sdk does."""
         answer: models.IngestAnswer = self._ask(Call("POST", "/api/v1/logs"))
+        return answer
+
+    def service(
+        self,
+        service_name: str,
+        *,
+        sort: Literal["calls", "errors", "error_ratio", "p95", "name"] | None = None,
+        limit: int | None = None,
+        lookback_minutes: int | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.ServiceDetail:
+        """Read one service.
+
+        service_name: Its `service.name`
+        sort: Which operations come first.
+        limit: How many operations.
+        lookback_minutes: The last so many minutes, instead of start_time and end_time; 1440 without
+            either.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.ServiceDetail = self._ask(
+            Call(
+                "GET",
+                "/api/v1/services/{service_name}",
+                names={"service_name": service_name},
+                parameters={
+                    "sort": sort,
+                    "limit": limit,
+                    "lookback_minutes": lookback_minutes,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def service_map(
+        self, *, limit: int | None = None, start_time: str | None = None, end_time: str | None = None
+    ) -> models.ServiceMap:
+        """Read who calls whom.
+
+        limit: How many edges.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.ServiceMap = self._ask(
+            Call(
+                "GET",
+                "/api/v1/service-map",
+                parameters={"limit": limit, "start_time": start_time, "end_time": end_time},
+            )
+        )
+        return answer
+
+    def services(
+        self,
+        *,
+        limit: int | None = None,
+        lookback_minutes: int | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.ServiceList:
+        """List services.
+
+        lookback_minutes: The last so many minutes, instead of start_time and end_time; 1440 without
+            either.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.ServiceList = self._ask(
+            Call(
+                "GET",
+                "/api/v1/services",
+                parameters={
+                    "limit": limit,
+                    "lookback_minutes": lookback_minutes,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
         return answer
 
     def sql(
@@ -420,7 +950,7 @@ class Operations:
             demanded of one and the same span.
         max_span_duration: With a span that takes at most so long.
         attribute: With a span that has an attribute: `key=value`, `key>5`, `key` (it is there);
-            after `resource.` its resource's. Several may hold on different spans. `key!=value`,
+            after `resource.` its resource's. Several may hold on different spans. `key!=value` and
             `!key`: no span has it.
         min_duration: That takes at least so long as a whole: a number with ns, us, ms, s, m or h,
             such as 250ms, 1.5s or 3m.
@@ -484,7 +1014,7 @@ class Operations:
             demanded of one and the same span.
         max_span_duration: With a span that takes at most so long.
         attribute: With a span that has an attribute: `key=value`, `key>5`, `key` (it is there);
-            after `resource.` its resource's. Several may hold on different spans. `key!=value`,
+            after `resource.` its resource's. Several may hold on different spans. `key!=value` and
             `!key`: no span has it.
         min_duration: That takes at least so long as a whole: a number with ns, us, ms, s, m or h,
             such as 250ms, 1.5s or 3m.
