@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from glasshouse_collector.api import create_app
+from glasshouse_collector.control import Database, Keys, KeySettings, Projects
 from glasshouse_collector.core.access import Authenticator, Caller, Scope, credential
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
@@ -89,13 +91,20 @@ def _fill(store: Store, project: str) -> None:
 
 
 @pytest.fixture
-def client(services: Services, filled: Store, serve: Serve) -> httpx.Client:
-    """Return a client of an API that knows the two keys; it sends ours."""
+def client(services: Services, filled: Store, serve: Serve, tmp_path: Path) -> Iterator[httpx.Client]:
+    """Lend a client of an API that knows the two keys; it sends ours."""
     services.provide(Store, filled)
     services.provide(Authenticator, OneKeyEach())  # type: ignore[type-abstract]
+    database = Database.open(f"sqlite:///{tmp_path}/control.db")
+    services.provide(Projects, projects := Projects(database))
+    services.provide(Keys, keys := Keys(database))
+    for project in TRACE_OF:
+        projects.create(f"{project}: word-of-{project}", project_id=project)
+        keys.create(project, KeySettings(f"word-of-{project}"))
     client = serve(create_app(services))
     client.headers["X-API-Key"] = "ours"
-    return client
+    yield client
+    database.close()
 
 
 def paths(client: httpx.Client) -> dict[str, Any]:

@@ -41,8 +41,8 @@ def test_what_will_never_be_accepted_is_permanent(code: int) -> None:
 
 def test_a_column_that_the_table_lacks_is_permanent(store: Store, rows: Rows) -> None:
     """What the engine refuses by its schema is a dead letter, with the engine's words."""
-    store.engine.command("ALTER TABLE otel_logs DROP COLUMN EventName")
-    with pytest.raises(Permanent, match="EventName"):
+    store.engine.command("ALTER TABLE otel_logs DROP COLUMN ScopeSchemaUrl")
+    with pytest.raises(Permanent, match="ScopeSchemaUrl"):
         store.insert(Signal.LOGS, rows(Signal.LOGS), token="t")
 
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from glasshouse_collector.api.conditions import Conditions
+from glasshouse_collector.api.log_place import fingerprint
 from glasshouse_collector.api.metric_facts import days
 from glasshouse_collector.api.metric_model import Kind, MetricName, MetricNames, Temporality
 from glasshouse_collector.api.problems import Problem
@@ -54,7 +55,7 @@ def read_names(store: ProjectStore, asked: NamesQuestion, limits: QueryLimits) -
     if asked.kind:
         conditions.one_of("Kind", [asked.kind])
     if asked.cursor:
-        conditions.add(f"MetricName > {conditions.value(_name(asked.cursor), 'String')}")
+        conditions.add(f"MetricName > {conditions.value(_name(asked), 'String')}")
     conditions.add(days(asked.within, conditions.values))
     sql = (
         f"SELECT {FACTS} FROM glasshouse_metric_names AS names WHERE {conditions.sql} "  # noqa: S608
@@ -64,7 +65,7 @@ def read_names(store: ProjectStore, asked: NamesQuestion, limits: QueryLimits) -
     page = rows[: asked.limit]
     return MetricNames(
         metrics=[MetricName(**facts_of(row)) for row in page],
-        next_cursor=_cursor(page[-1]["name"]) if len(rows) > asked.limit else None,
+        next_cursor=_cursor(asked, page[-1]["name"]) if len(rows) > asked.limit else None,
         start_time=rfc3339(asked.within.start),
         end_time=rfc3339(asked.within.end),
     )
@@ -90,14 +91,23 @@ def facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cursor(name: str) -> str:
-    return urlsafe_b64encode(name.encode()).decode().rstrip("=")
+def _cursor(asked: NamesQuestion, name: str) -> str:
+    return urlsafe_b64encode(f"{_question(asked)} {name}".encode()).decode().rstrip("=")
 
 
-def _name(cursor: str) -> str:
+def _name(asked: NamesQuestion) -> str:
+    """Return after which name the page begins; a `Problem` where the cursor is no page's of this question."""
     try:
-        return b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+        written = b64decode(asked.cursor + "=" * (-len(asked.cursor) % 4), b"-_", validate=True).decode()
     except ValueError:
+        written = ""
+    question, _, name = written.partition(" ")
+    if question != _question(asked):
         raise Problem(
-            HTTPStatus.BAD_REQUEST, "cursor: the next_cursor of the page before is expected"
-        ) from None
+            HTTPStatus.BAD_REQUEST, "cursor: the next_cursor of this question's page before is expected"
+        )
+    return name
+
+
+def _question(asked: NamesQuestion) -> str:
+    return fingerprint(asked.text, sorted(asked.service_names), asked.kind)
