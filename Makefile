@@ -76,9 +76,10 @@ chaos: setup
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/outage.py --seconds 60
 	PYTHONPATH=tests/support $(BIN)/python tests/chaos/application_outage.py --seconds 60
 
-# Holds the native decoder equal to protobuf's own parser, on random and damaged requests.
+# Holds the native decoder equal to protobuf's own parser, and the API to its description, on much that is made up.
 fuzz: setup
 	$(BIN)/python tests/codec/fuzz.py --seconds 300
+	GLASSHOUSE_TEST_EXAMPLES=500 $(BIN)/pytest -n 2 --timeout 3600 tests/hostile
 
 check: setup
 	$(BIN)/ruff format --check .
