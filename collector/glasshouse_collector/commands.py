@@ -92,15 +92,15 @@ async def _serve(settings: Settings) -> None:
 
 
 def _banner(settings: Settings, collector: Collector) -> str:
-    at = collector.endpoints
+    at, scheme = collector.endpoints, "https" if settings.tls else "http"
     lines = [
         f"Glasshouse {__version__} is ready."
         if collector.status.ready
         else f"Glasshouse {__version__} listens.",
         "",
         f"  OTLP/gRPC   {at.get('grpc', 'off')}",
-        f"  OTLP/HTTP   {'http://' + at['http'] if 'http' in at else 'off'}",
-        f"  API         http://{at['api']}   (/docs, /health, /metrics)",
+        f"  OTLP/HTTP   {f'{scheme}://{at['http']}' if 'http' in at else 'off'}",
+        f"  API         {scheme}://{at['api']}   (/docs, /health, /metrics)",
         f"  data        {settings.data_dir.resolve()}",
         f"  store       {without_password(settings.dsn)}",
         f"  decoder     {collector.codec.name}",
@@ -116,10 +116,10 @@ def _banner(settings: Settings, collector: Collector) -> str:
         lines += [
             "",
             "  Send from any OpenTelemetry SDK:",
-            f"    OTEL_EXPORTER_OTLP_ENDPOINT=http://{at['http']}",
+            f"    OTEL_EXPORTER_OTLP_ENDPOINT={scheme}://{at['http']}",
             "    OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
             "  or replay a file:",
-            f"    {_program()} send --protocol http --endpoint http://{at['http']} traces.jsonl",
+            f"    {_program()} send --protocol http --endpoint {scheme}://{at['http']} traces.jsonl",
         ]
     return "\n".join([*lines, ""])
 
