@@ -99,7 +99,7 @@ def _banner(settings: Settings, collector: Collector) -> str:
         else f"Glasshouse {__version__} listens.",
         "",
         f"  OTLP/gRPC   {at.get('grpc', 'off')}",
-        f"  OTLP/HTTP   {f'{scheme}://{at['http']}' if 'http' in at else 'off'}",
+        f"  OTLP/HTTP   {scheme + '://' + at['http'] if 'http' in at else 'off'}",
         f"  API         {scheme}://{at['api']}   (/docs, /health, /metrics)",
         f"  data        {settings.data_dir.resolve()}",
         f"  store       {without_password(settings.dsn)}",
