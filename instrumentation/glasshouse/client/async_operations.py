@@ -101,7 +101,7 @@ class AsyncOperations:
         )
         return answer
 
-    async def compare(self, *, a: str, b: str) -> models.TraceComparison:
+    async def compare_traces(self, *, a: str, b: str) -> models.TraceComparison:
         """Compare two traces.
 
         a: A trace's id, such as of a request that was fast.
@@ -170,27 +170,6 @@ class AsyncOperations:
         project_id: A project's id: a-z, 0-9 and dashes.
         """
         await self._ask(Call("DELETE", "/api/v1/projects/{project_id}", names={"project_id": project_id}))
-
-    async def details(
-        self, name: str, *, start_time: str | None = None, end_time: str | None = None
-    ) -> models.MetricDetails:
-        """Read about a metric.
-
-        name: As it was sent.
-        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
-            Included.
-        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
-            Not included.
-        """
-        answer: models.MetricDetails = await self._ask(
-            Call(
-                "GET",
-                "/api/v1/metrics/{name}",
-                names={"name": name},
-                parameters={"start_time": start_time, "end_time": end_time},
-            )
-        )
-        return answer
 
     async def error(
         self,
@@ -314,7 +293,7 @@ class AsyncOperations:
             "errors",
         )
 
-    async def export(
+    async def export_trace(
         self, trace_id: str, *, signal: Literal["traces", "logs"] | None = None
     ) -> models.OtlpDocument:
         """Export one trace as OTLP.
@@ -328,92 +307,6 @@ class AsyncOperations:
                 "/api/v1/traces/{trace_id}/export",
                 names={"trace_id": trace_id},
                 parameters={"signal": signal},
-            )
-        )
-        return answer
-
-    async def find_log_patterns(
-        self,
-        *,
-        limit: int | None = None,
-        level: Sequence[str] | None = None,
-        service_name: Sequence[str] | None = None,
-        text: str | None = None,
-        attribute: Sequence[str] | None = None,
-        trace_id: str | None = None,
-        start_time: str | None = None,
-        end_time: str | None = None,
-    ) -> models.LogPatterns:
-        """Find what log records say again and again.
-
-        limit: How many at most.
-        level: trace, debug, info, warn, error, fatal; one: it and all above, several: just these.
-        service_name: One of these services.
-        text: Words and "phrases", all of them in the body, in either case; or /a regex/.
-        attribute: Of an attribute: `key=value`, `key!=value`, `key>5`, `key` (it is there), `!key`;
-            after `resource.` the resource's.
-        trace_id: 32 hex digits: of this trace.
-        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
-            Included.
-        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
-            Not included.
-        """
-        answer: models.LogPatterns = await self._ask(
-            Call(
-                "GET",
-                "/api/v1/logs/patterns",
-                parameters={
-                    "limit": limit,
-                    "level": level,
-                    "service_name": service_name,
-                    "text": text,
-                    "attribute": attribute,
-                    "trace_id": trace_id,
-                    "start_time": start_time,
-                    "end_time": end_time,
-                },
-            )
-        )
-        return answer
-
-    async def formula(
-        self,
-        *,
-        queries: Mapping[str, Any],
-        formula: str,
-        start_time: str | None = None,
-        end_time: str | None = None,
-        step: str | None = None,
-        steps: int | None = None,
-        fill: Literal["null", "zero", "previous", "linear"] | None = None,
-        limit: int | None = None,
-    ) -> models.MetricAnswer:
-        """Compute with metrics over time.
-
-        queries: Queries by the names that the formula calls them
-        formula: Numbers, names of queries, + - * / and brackets
-        start_time: RFC 3339, or now-15m, now-1h, now-7d
-        end_time: Not included
-        step: How long a step is; without it, `steps` decides
-        steps: Into how many steps at most, of a length that people count in
-        fill: What steps without a value have: null, zero, the value before (previous), or one on
-            the line between its neighbours (linear)
-        limit: How many series at most, the largest first
-        """
-        answer: models.MetricAnswer = await self._ask(
-            Call(
-                "POST",
-                "/api/v1/metrics/formula",
-                body={
-                    "queries": queries,
-                    "formula": formula,
-                    "start_time": start_time,
-                    "end_time": end_time,
-                    "step": step,
-                    "steps": steps,
-                    "fill": fill,
-                    "limit": limit,
-                },
             )
         )
         return answer
@@ -498,6 +391,50 @@ class AsyncOperations:
                 "/api/v1/logs/histogram",
                 parameters={
                     "steps": steps,
+                    "level": level,
+                    "service_name": service_name,
+                    "text": text,
+                    "attribute": attribute,
+                    "trace_id": trace_id,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    async def log_patterns(
+        self,
+        *,
+        limit: int | None = None,
+        level: Sequence[str] | None = None,
+        service_name: Sequence[str] | None = None,
+        text: str | None = None,
+        attribute: Sequence[str] | None = None,
+        trace_id: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.LogPatterns:
+        """Find what log records say again and again.
+
+        limit: How many at most.
+        level: trace, debug, info, warn, error, fatal; one: it and all above, several: just these.
+        service_name: One of these services.
+        text: Words and "phrases", all of them in the body, in either case; or /a regex/.
+        attribute: Of an attribute: `key=value`, `key!=value`, `key>5`, `key` (it is there), `!key`;
+            after `resource.` the resource's.
+        trace_id: 32 hex digits: of this trace.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.LogPatterns = await self._ask(
+            Call(
+                "GET",
+                "/api/v1/logs/patterns",
+                parameters={
+                    "limit": limit,
                     "level": level,
                     "service_name": service_name,
                     "text": text,
@@ -603,7 +540,28 @@ class AsyncOperations:
             "logs",
         )
 
-    async def names(
+    async def metric(
+        self, name: str, *, start_time: str | None = None, end_time: str | None = None
+    ) -> models.MetricDetails:
+        """Read about a metric.
+
+        name: As it was sent.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.MetricDetails = await self._ask(
+            Call(
+                "GET",
+                "/api/v1/metrics/{name}",
+                names={"name": name},
+                parameters={"start_time": start_time, "end_time": end_time},
+            )
+        )
+        return answer
+
+    async def metric_names(
         self,
         *,
         text: str | None = None,
@@ -642,7 +600,7 @@ class AsyncOperations:
         )
         return answer
 
-    def each_name(
+    def each_metric_name(
         self,
         *,
         text: str | None = None,
@@ -678,7 +636,49 @@ class AsyncOperations:
             "metrics",
         )
 
-    async def query(
+    async def query_formula(
+        self,
+        *,
+        queries: Mapping[str, Any],
+        formula: str,
+        start_time: str | None = None,
+        end_time: str | None = None,
+        step: str | None = None,
+        steps: int | None = None,
+        fill: Literal["null", "zero", "previous", "linear"] | None = None,
+        limit: int | None = None,
+    ) -> models.MetricAnswer:
+        """Compute with metrics over time.
+
+        queries: Queries by the names that the formula calls them
+        formula: Numbers, names of queries, + - * / and brackets
+        start_time: RFC 3339, or now-15m, now-1h, now-7d
+        end_time: Not included
+        step: How long a step is; without it, `steps` decides
+        steps: Into how many steps at most, of a length that people count in
+        fill: What steps without a value have: null, zero, the value before (previous), or one on
+            the line between its neighbours (linear)
+        limit: How many series at most, the largest first
+        """
+        answer: models.MetricAnswer = await self._ask(
+            Call(
+                "POST",
+                "/api/v1/metrics/formula",
+                body={
+                    "queries": queries,
+                    "formula": formula,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                    "step": step,
+                    "steps": steps,
+                    "fill": fill,
+                    "limit": limit,
+                },
+            )
+        )
+        return answer
+
+    async def query_metrics(
         self,
         *,
         name: str,

@@ -26,7 +26,7 @@ def log_pattern_routes(questions: Questions) -> APIRouter:
         response_model=LogPatterns,
         responses={**EXPORTS, **answers(*PROBLEMS)},
     )
-    async def find_log_patterns(
+    async def log_patterns(
         request: Request,
         conditions: Annotated[Conditions, Depends(log_conditions)],
         within: Annotated[TimeRange, Depends(time_range("now-1h"))],

@@ -38,7 +38,7 @@ def _with_names(routes: APIRouter, questions: Questions) -> None:
         response_model=MetricNames,
         responses={**EXPORTS, **answers(*PROBLEMS)},
     )
-    async def names(  # noqa: PLR0913, PLR0917  (one each parameter)
+    async def metric_names(  # noqa: PLR0913, PLR0917  (one each parameter)
         request: Request,
         within: Annotated[TimeRange, Depends(time_range("now-24h"))],
         text: Annotated[
@@ -70,7 +70,7 @@ def _with_names(routes: APIRouter, questions: Questions) -> None:
         response_model=MetricDetails,
         responses={**EXPORTS, **answers(*PROBLEMS, HTTPStatus.NOT_FOUND)},
     )
-    async def details(
+    async def metric(
         request: Request,
         name: Annotated[
             str, Path(max_length=MOST_TEXT, description="As it was sent.", examples=["http.server.requests"])
@@ -93,7 +93,7 @@ def _with_questions(routes: APIRouter, questions: Questions) -> None:
         response_model=MetricAnswer,
         responses={**EXPORTS, **answers(*PROBLEMS, HTTPStatus.NOT_FOUND)},
     )
-    async def query(request: Request, asked: MetricQuestion) -> Response:
+    async def query_metrics(request: Request, asked: MetricQuestion) -> Response:
         """Return a metric over time: one series each group, in steps of one length.
 
         The range is widened to whole steps. As CSV, NDJSON or Parquet: a row each value.
@@ -109,7 +109,7 @@ def _with_questions(routes: APIRouter, questions: Questions) -> None:
         response_model=MetricAnswer,
         responses={**EXPORTS, **answers(*PROBLEMS, HTTPStatus.NOT_FOUND)},
     )
-    async def formula(request: Request, asked: FormulaQuestion) -> Response:
+    async def query_formula(request: Request, asked: FormulaQuestion) -> Response:
         """Return a formula of up to five queries over time, such as `100 * failed / all`.
 
         Series meet by their labels, so the queries are grouped by the same keys, or by none.

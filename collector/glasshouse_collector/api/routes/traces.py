@@ -147,7 +147,7 @@ def trace_routes(questions: Questions) -> APIRouter:
         dependencies=EXPORTABLE,
         responses={**EXPORTS, **answers(*PROBLEMS, HTTPStatus.NOT_FOUND)},
     )
-    async def compare(
+    async def compare_traces(
         request: Request,
         a: Annotated[str, Query(description="A trace's id, such as of a request that was fast.")],
         b: Annotated[str, Query(description="The id of the trace that is held against it.")],
@@ -182,7 +182,7 @@ def trace_routes(questions: Questions) -> APIRouter:
         response_model_exclude_none=True,
         responses=answers(*PROBLEMS, HTTPStatus.NOT_FOUND),
     )
-    async def export(
+    async def export_trace(
         request: Request,
         trace_id: TraceId,
         signal: Annotated[
