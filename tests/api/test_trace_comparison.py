@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from glasshouse_collector.api import create_app
-from glasshouse_collector.api.trace_comparing import compare_traces
+from glasshouse_collector.api.trace_comparing import read_comparison
 from glasshouse_collector.api.trace_matching import ShapedTrace, match_traces
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
@@ -177,7 +177,7 @@ def test_a_trace_is_the_same_as_itself(client: httpx.Client) -> None:
 
 def test_of_a_long_trace_the_first_spans_are_compared(filled: Store) -> None:
     """And that there are more is told."""
-    told = compare_traces(filled.of_project("default"), FAST, SLOW, QueryLimits(), most=4)
+    told = read_comparison(filled.of_project("default"), FAST, SLOW, QueryLimits(), most=4)
     assert (told.a.truncated, told.b.truncated) == (False, True)
     assert (told.a.spans, told.b.spans) == (4, 4)
     assert [node.found_in for node in told.nodes] == ["both", "both", "both", "a", "b"]

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from collector_process import CollectorProcess, until
 from glasshouse_collector.api import create_app
 from glasshouse_collector.api.problems import Problem
-from glasshouse_collector.api.trace_export import export_trace
+from glasshouse_collector.api.trace_export import read_export
 from glasshouse_collector.codec.otlp_json import to_protobuf
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
@@ -193,7 +193,7 @@ def test_the_document_is_otlp(client: httpx.Client) -> None:
 def test_an_export_is_whole_or_refused(filled: Store, signal: Any) -> None:
     """A trace with more than a document may hold is a 422 that says where to read it instead."""
     with pytest.raises(Problem, match=r"more than 1 (spans|log records), .*POST /sql") as refused:
-        export_trace(filled.of_project("default"), TRACE, signal, QueryLimits(), most=1)
+        read_export(filled.of_project("default"), TRACE, signal, QueryLimits(), most=1)
     assert refused.value.status_code == 422
 
 
@@ -216,4 +216,4 @@ def test_what_cannot_be_exported_is_told(client: httpx.Client, path: str, status
 def test_another_projects_trace_is_not_exported(filled: Store) -> None:
     """Its id opens nothing."""
     for signal in ("traces", "logs"):
-        assert export_trace(filled.of_project("other"), TRACE, signal, QueryLimits()) is None
+        assert read_export(filled.of_project("other"), TRACE, signal, QueryLimits()) is None

@@ -31,7 +31,7 @@ _MOST_SERVICES: Final = 100
 _MOST_TEXT: Final = 1000
 
 
-def compare_traces(
+def read_comparison(
     store: ProjectStore, a: str, b: str, limits: QueryLimits, most: int = MOST_COMPARED
 ) -> TraceComparison:
     """Return the comparison; raises `EngineFailure`, and `Problem` where no span of one is kept."""

@@ -43,7 +43,7 @@ class OtlpDocument(BaseModel):
     )
 
 
-def export_trace(
+def read_export(
     store: ProjectStore, trace_id: str, signal: ExportedSignal, limits: QueryLimits, most: int = MOST_EXPORTED
 ) -> bytes | None:
     """Return the document; None where nothing of the trace is kept.

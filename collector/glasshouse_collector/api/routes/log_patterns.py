@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasshouse_collector.api.conditions import Conditions
-from glasshouse_collector.api.exports import EXPORTS
+from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
 from glasshouse_collector.api.log_pattern_model import LogPatterns
 from glasshouse_collector.api.log_patterns import read_patterns
 from glasshouse_collector.api.problems import PROBLEMS, answers
@@ -24,6 +24,7 @@ def log_pattern_routes(questions: Questions) -> APIRouter:
         "/logs/patterns",
         summary="Find what log records say again and again",
         response_model=LogPatterns,
+        dependencies=EXPORTABLE,
         responses={**EXPORTS, **answers(*PROBLEMS)},
     )
     async def log_patterns(

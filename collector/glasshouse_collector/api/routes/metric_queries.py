@@ -8,14 +8,14 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, MOST_TEXT
-from glasshouse_collector.api.exports import EXPORTS, Format, format_of
+from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS, Format, format_of
 from glasshouse_collector.api.metric_answering import answer_formula, answer_query, flat
 from glasshouse_collector.api.metric_body import FormulaQuestion, MetricQuestion
 from glasshouse_collector.api.metric_details import read_details
 from glasshouse_collector.api.metric_model import Kind, MetricAnswer, MetricDetails, MetricNames
 from glasshouse_collector.api.metric_names import NamesQuestion, read_names
 from glasshouse_collector.api.metric_steps import steps_of
-from glasshouse_collector.api.problems import PROBLEMS, answers
+from glasshouse_collector.api.problems import BODY_PROBLEMS, PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range
 from glasshouse_collector.store import ProjectStore
@@ -36,6 +36,7 @@ def _with_names(routes: APIRouter, questions: Questions) -> None:
         "/metrics/names",
         summary="List metrics",
         response_model=MetricNames,
+        dependencies=EXPORTABLE,
         responses={**EXPORTS, **answers(*PROBLEMS)},
     )
     async def metric_names(  # noqa: PLR0913, PLR0917  (one each parameter)
@@ -68,6 +69,7 @@ def _with_names(routes: APIRouter, questions: Questions) -> None:
         "/metrics/{name}",
         summary="Read about a metric",
         response_model=MetricDetails,
+        dependencies=EXPORTABLE,
         responses={**EXPORTS, **answers(*PROBLEMS, HTTPStatus.NOT_FOUND)},
     )
     async def metric(
@@ -91,7 +93,8 @@ def _with_questions(routes: APIRouter, questions: Questions) -> None:
         "/metrics/query",
         summary="Ask for a metric over time",
         response_model=MetricAnswer,
-        responses={**EXPORTS, **answers(*PROBLEMS, HTTPStatus.NOT_FOUND)},
+        dependencies=EXPORTABLE,
+        responses={**EXPORTS, **answers(*BODY_PROBLEMS, HTTPStatus.NOT_FOUND)},
     )
     async def query_metrics(request: Request, asked: MetricQuestion) -> Response:
         """Return a metric over time: one series each group, in steps of one length.
@@ -107,7 +110,8 @@ def _with_questions(routes: APIRouter, questions: Questions) -> None:
         "/metrics/formula",
         summary="Compute with metrics over time",
         response_model=MetricAnswer,
-        responses={**EXPORTS, **answers(*PROBLEMS, HTTPStatus.NOT_FOUND)},
+        dependencies=EXPORTABLE,
+        responses={**EXPORTS, **answers(*BODY_PROBLEMS, HTTPStatus.NOT_FOUND)},
     )
     async def query_formula(request: Request, asked: FormulaQuestion) -> Response:
         """Return a formula of up to five queries over time, such as `100 * failed / all`.

@@ -12,11 +12,11 @@ from glasshouse_collector.api.log_place import fingerprint
 from glasshouse_collector.api.problems import PROBLEMS, Problem, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range
-from glasshouse_collector.api.trace_comparing import compare_traces
+from glasshouse_collector.api.trace_comparing import read_comparison
 from glasshouse_collector.api.trace_comparison_model import TraceComparison
 from glasshouse_collector.api.trace_conditions import SpanKind, TraceConditions, TraceStatus
 from glasshouse_collector.api.trace_durations import EXPECTED, parse_duration
-from glasshouse_collector.api.trace_export import ExportedSignal, OtlpDocument, export_trace
+from glasshouse_collector.api.trace_export import ExportedSignal, OtlpDocument, read_export
 from glasshouse_collector.api.trace_finding import Sort, TraceQuestion
 from glasshouse_collector.api.trace_model import Trace
 from glasshouse_collector.api.trace_page_model import TracePage
@@ -159,7 +159,7 @@ def trace_routes(questions: Questions) -> APIRouter:
         """
         first, second = _normal(a, "a: "), _normal(b, "b: ")
         return await questions.answer(
-            request, lambda store: compare_traces(store, first, second, questions.limits), rows="nodes"
+            request, lambda store: read_comparison(store, first, second, questions.limits), rows="nodes"
         )
 
     @routes.get(
@@ -198,7 +198,7 @@ def trace_routes(questions: Questions) -> APIRouter:
         if format_of(request) is not Format.JSON:
             raise Problem(HTTPStatus.BAD_REQUEST, "format: OTLP is exported as json")
         document = await questions.ask(
-            request, lambda store: export_trace(store, wanted, signal, questions.limits)
+            request, lambda store: read_export(store, wanted, signal, questions.limits)
         )
         if document is None:
             raise Problem(HTTPStatus.NOT_FOUND, _missing(wanted))
