@@ -17,6 +17,7 @@ from programs import BIN, Failed, Glasshouse
 DAY_NS: Final = 86_400 * 10**9
 _DAYS: Final = 7
 _SESSIONS_A_SECOND: Final = 20
+_FAULT: Final = ("--fault", "payment:exception", "--calm", "25s", "--duration", "5s")
 _METRIC_HOURS: Final = 6
 _METRIC_STEPS: Final = _METRIC_HOURS * 60
 
@@ -76,12 +77,12 @@ _AT_ONCE: Final = 1_000_000
 def recorded(folder: Path, seconds: float) -> Path:
     """Let the shop run for so long against a collector, and return the collector's data folder.
 
-    Payments are declined now and then, so that there are errors to find. Raises `Failed`.
+    One fault is on for a while, so that there are errors to find. Raises `Failed`.
     """
     data = folder / "recorded"
     with Glasshouse(data=data) as collector:
         options = ("--data-dir", folder / "shop", "--endpoint", f"http://{collector.http}")
-        traffic = ("--sessions-per-second", str(_SESSIONS_A_SECOND), "--seed", "7")
+        traffic = ("--sessions-per-second", str(_SESSIONS_A_SECOND), "--seed", "7", *_FAULT)
         shop = subprocess.Popen(
             [BIN / "glasshouse", "demo", *options, *traffic],
             stdout=subprocess.DEVNULL,
@@ -89,10 +90,9 @@ def recorded(folder: Path, seconds: float) -> Path:
         )
         try:
             time.sleep(seconds)
-            if shop.poll() is not None:
-                raise Failed("the shop ended before its time")
         finally:
-            shop.send_signal(signal.SIGINT)
+            if shop.poll() is None:
+                shop.send_signal(signal.SIGINT)
             shop.wait(60)
         collector.drain()
     return data
@@ -102,6 +102,8 @@ def replay(data: Path, table: str, rows: int) -> int:
     """Add copies of what was recorded until the table has so many rows; return how many copies."""
     statement = {"otel_traces": _SPANS, "otel_logs": _LOGS, "otel_metrics_histogram": _POINTS}[table]
     each = _recorded_rows(data, table)
+    if not each:
+        raise Failed(f"{table}: the shop recorded nothing")
     copies = -(-rows // each)
     at_once = max(1, _AT_ONCE // each)
     last = time.time_ns()
