@@ -8,7 +8,7 @@ from string import Template
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.errors import Retryable, StoreError
 from glasshouse_collector.core.schema import TIME_COLUMN
-from glasshouse_collector.store.engine import Engine, EngineFailure, literal, quoted
+from glasshouse_collector.store.engine import Engine, EngineFailure, Options, literal, quoted
 from glasshouse_collector.store.settings import ALERTS_RETENTION, StoreSettings
 
 JOURNAL = "glasshouse_migrations"
@@ -42,6 +42,13 @@ _LAYOUT: dict[str, int | str] = {
     "min_level_for_wide_part": 1,  # an insert writes one file, which is also one fsync
     "auto_statistics_types": "",  # 6 % of a merge, and no query of ours gains by them
 }
+_ROLLUP_LAYOUT: dict[str, int | str] = {
+    "ttl_only_drop_parts": 1,
+    "merge_selector_base": 64,  # small parts, one an insert: merged seldom, many at once
+    "min_bytes_for_wide_part": 1 << 30,  # one file a part
+    "auto_statistics_types": "",
+}
+"""Of tables that views fill. They are not synced: what a power cut takes from them are counts, not records."""
 _FSYNC = {"fsync_after_insert": 1, "fsync_part_directory": 1, "min_rows_to_fsync_after_merge": 1}
 _A_DAY = re.compile(r"\bFROM (\S+\.otel_\w+)\b.*\{day:String\}", re.DOTALL)
 _TTL = re.compile(r"\bTTL toDateTime\((\w+)\) \+ toIntervalSecond\((\d+)\)")
@@ -96,9 +103,9 @@ class Migrations:
             self._engine.command(statement, {"day": day})
 
     def _values(self) -> dict[str, str]:
-        options: dict[str, int | str] = {**_LAYOUT, **self._table_options()}
+        remembered: dict[str, int | str] = {}
         if not self._settings.cluster:
-            options["non_replicated_deduplication_window"] = DEDUPLICATION_WINDOW
+            remembered["non_replicated_deduplication_window"] = DEDUPLICATION_WINDOW
         return {
             "database": quoted(self._engine.database),
             "cluster": quoted(self._settings.cluster or ""),
@@ -107,7 +114,8 @@ class Migrations:
             "merge_tree": self._merge_tree(),
             "replacing_merge_tree": self._merge_tree("Replacing"),
             "aggregating_merge_tree": self._merge_tree("Aggregating"),
-            "merge_tree_settings": ", ".join(f"{k} = {literal(v)}" for k, v in options.items()),
+            "merge_tree_settings": _listed({**_LAYOUT, **self._table_options(), **remembered}),
+            "rollup_settings": _listed({**_ROLLUP_LAYOUT, **remembered}),
         }
 
     def _merge_tree(self, kind: str = "") -> str:
@@ -140,6 +148,7 @@ class Migrations:
     def _change_in_place(self) -> list[str]:
         """Set retention and fsync where they differ from what the tables have."""
         changed = []
+        rollups = {f"{table}{self._local}" for table, _, _ in ROLLUPS}
         for table, kind, time_column in self._kept_tables():
             definition = self._definition(table)
             retention = self._retention_change(kind, time_column, definition)
@@ -149,7 +158,7 @@ class Migrations:
             different = {
                 name: value
                 for name, value in self._table_options().items()
-                if f"{name} = {value}" not in definition
+                if table not in rollups and f"{name} = {value}" not in definition
             }
             if different:
                 wanted = ", ".join(f"{name} = {value}" for name, value in different.items())
@@ -190,6 +199,10 @@ class Migrations:
             {"database": self._engine.database, "name": table},
         )
         return str(answer.table.column("made")[0].as_py()) if answer.table.num_rows else ""
+
+
+def _listed(options: Options) -> str:
+    return ", ".join(f"{name} = {literal(value)}" for name, value in options.items())
 
 
 def migration_files() -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_operations$local $on_cluster
 ENGINE = $aggregating_merge_tree
 PARTITION BY toDate(Minute, 'UTC')
 ORDER BY (Project, ServiceName, SpanName, SpanKind, Minute, DurationBucket)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_operations $on_cluster AS $database.glasshouse_operations$local
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_service_hours$local $on_cluster
 ENGINE = $aggregating_merge_tree
 PARTITION BY toDate(Hour, 'UTC')
 ORDER BY (Project, ServiceName, Entry, Hour, DurationBucket)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_service_hours $on_cluster AS $database.glasshouse_service_hours$local
@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_log_counts$local $on_cluster
 ENGINE = $aggregating_merge_tree
 PARTITION BY toDate(Minute, 'UTC')
 ORDER BY (Project, ServiceName, Minute)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_log_counts $on_cluster AS $database.glasshouse_log_counts$local
@@ -87,7 +87,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_instances$local $on_cluster
 ENGINE = $aggregating_merge_tree
 PARTITION BY toDate(Hour, 'UTC')
 ORDER BY (Project, ServiceName, Hour, Instance, Host, Version, Environment)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_instances $on_cluster AS $database.glasshouse_instances$local

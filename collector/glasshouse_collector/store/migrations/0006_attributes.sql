@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_span_attributes$local $on_cluste
 ENGINE = $aggregating_merge_tree
 PARTITION BY toDate(Quarter, 'UTC')
 ORDER BY (Project, Quarter, ServiceName, Place, Key)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_span_attributes $on_cluster AS $database.glasshouse_span_attributes$local
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_log_attributes$local $on_cluster
 ENGINE = $aggregating_merge_tree
 PARTITION BY toDate(Quarter, 'UTC')
 ORDER BY (Project, Quarter, ServiceName, Place, Key)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_log_attributes $on_cluster AS $database.glasshouse_log_attributes$local
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_span_attribute_values$local $on_
 ENGINE = $aggregating_merge_tree
 PARTITION BY toDate(Quarter, 'UTC')
 ORDER BY (Project, Key, Place, ServiceName, Quarter)
-SETTINGS index_granularity = 256, $merge_tree_settings;
+SETTINGS index_granularity = 256, $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_span_attribute_values $on_cluster AS $database.glasshouse_span_attribute_values$local
@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_log_attribute_values$local $on_c
 ENGINE = $aggregating_merge_tree
 PARTITION BY toDate(Quarter, 'UTC')
 ORDER BY (Project, Key, Place, ServiceName, Quarter)
-SETTINGS index_granularity = 256, $merge_tree_settings;
+SETTINGS index_granularity = 256, $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_log_attribute_values $on_cluster AS $database.glasshouse_log_attribute_values$local

@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_span_exceptions$local $on_cluste
 ENGINE = $merge_tree
 PARTITION BY toDate(Time, 'UTC')
 ORDER BY (Project, ErrorId, Time)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_span_exceptions $on_cluster AS $database.glasshouse_span_exceptions$local
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_log_exceptions$local $on_cluster
 ENGINE = $merge_tree
 PARTITION BY toDate(Time, 'UTC')
 ORDER BY (Project, ErrorId, Time)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_log_exceptions $on_cluster AS $database.glasshouse_log_exceptions$local
@@ -66,7 +66,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_errors_first_seen$local $on_clus
 )
 ENGINE = $aggregating_merge_tree
 ORDER BY (Project, ErrorId)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_errors_first_seen $on_cluster AS $database.glasshouse_errors_first_seen$local

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS $database.glasshouse_metric_names$local $on_cluster
 ENGINE = $aggregating_merge_tree
 PARTITION BY Day
 ORDER BY (Project, MetricName, ServiceName, Kind, Unit, Temporality, IsMonotonic, Day)
-SETTINGS $merge_tree_settings;
+SETTINGS $rollup_settings;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_metric_names $on_cluster AS $database.glasshouse_metric_names$local
