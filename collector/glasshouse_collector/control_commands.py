@@ -16,7 +16,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from glasshouse_collector.api.control_model import CreatedKey, KeyAnswer, ProjectAnswer
+from glasshouse_collector.api.control.model import CreatedKey, KeyAnswer, ProjectAnswer
 from glasshouse_collector.config import Settings, load, unknown_variables
 from glasshouse_collector.control import Database, Keys, KeySettings, NewKey, Projects
 from glasshouse_collector.control.keys import KEY

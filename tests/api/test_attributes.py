@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from glasshouse_collector.api import create_app
-from glasshouse_collector.api.attribute_estimate import estimate_distinct
+from glasshouse_collector.api.attributes.estimate import estimate_distinct
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.store import Store

@@ -20,7 +20,7 @@ from collector_process import CollectorProcess, until
 from control_time import Time
 from cut_off_request import opened
 from glasshouse_collector.api import IngestOnce
-from glasshouse_collector.api.ingest_once import KeyedRequest
+from glasshouse_collector.api.ingest.once import KeyedRequest
 from glasshouse_collector.api.problems import Problem
 from glasshouse_collector.control import Database, Receipts
 from glasshouse_collector.core.batch import Frame, RequestKind

@@ -14,15 +14,16 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 
-from glasshouse_collector.api import ApiConfig, ApiServer, create_app, log_arrivals
+from glasshouse_collector.api import ApiConfig, ApiServer, create_app
 from glasshouse_collector.api.conditions import Conditions
-from glasshouse_collector.api.log_arrivals import LIMITS, LogArrivals
-from glasshouse_collector.api.log_batches import BatchName, Told, Unit, parse_told
-from glasshouse_collector.api.log_finding import find_arrivals, find_newest
-from glasshouse_collector.api.log_tail import LogTail, TailQuestion
+from glasshouse_collector.api.logs import arrivals as arriving
+from glasshouse_collector.api.logs.arrivals import LIMITS, LogArrivals
+from glasshouse_collector.api.logs.batches import BatchName, Told, Unit, parse_told
+from glasshouse_collector.api.logs.finding import find_arrivals, find_newest
+from glasshouse_collector.api.logs.tail import LogTail, TailQuestion
+from glasshouse_collector.api.logs.tail_seats import TailSeats
 from glasshouse_collector.api.problems import Problem
 from glasshouse_collector.api.routes import log_tail
-from glasshouse_collector.api.tail_seats import TailSeats
 from glasshouse_collector.api.time_range import TimeRange
 from glasshouse_collector.core.access import Authenticator, Caller, OpenAccess, Scope
 from glasshouse_collector.core.batch import RequestKind, Signal
@@ -338,7 +339,7 @@ async def test_who_was_forgotten_asks_for_all_since(
     store: Store, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only so many batches are kept for a reader; the store knows the rest."""
-    monkeypatch.setattr(log_arrivals, "_MOST_KEPT", 2)
+    monkeypatch.setattr(arriving, "_MOST_KEPT", 2)
     conditions = Conditions()
     conditions.one_of("ServiceName", [sender.service])
     arrivals = LogArrivals(store.of_project)

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 
 from glasshouse_collector.api import create_app
-from glasshouse_collector.api.log_counting import step_for
+from glasshouse_collector.api.logs.counting import step_for
 from glasshouse_collector.api.time_range import TimeRange
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from glasshouse_collector.api import create_app
-from glasshouse_collector.api.service_counts import Minutes
-from glasshouse_collector.api.service_map import read_service_map
-from glasshouse_collector.api.service_sampling import sample_of
+from glasshouse_collector.api.services.counts import Minutes
+from glasshouse_collector.api.services.map import read_service_map
+from glasshouse_collector.api.services.sampling import sample_of
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.store import QueryLimits, Store, StoreSettings

@@ -11,8 +11,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 
 from glasshouse_collector.api import create_app
-from glasshouse_collector.api.service_counts import duration_of
-from glasshouse_collector.api.service_reading import status_of
+from glasshouse_collector.api.services.counts import duration_of
+from glasshouse_collector.api.services.reading import status_of
 from glasshouse_collector.api.times import rfc3339
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from glasshouse_collector.api import create_app
-from glasshouse_collector.api.trace_comparing import read_comparison
-from glasshouse_collector.api.trace_matching import ShapedTrace, match_traces
+from glasshouse_collector.api.traces.comparing import read_comparison
+from glasshouse_collector.api.traces.matching import ShapedTrace, match_traces
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.store import QueryLimits, Store

@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from collector_process import CollectorProcess, until
 from glasshouse_collector.api import create_app
 from glasshouse_collector.api.problems import Problem
-from glasshouse_collector.api.trace_export import read_export
+from glasshouse_collector.api.traces.export import read_export
 from glasshouse_collector.codec.otlp_json import to_protobuf
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services

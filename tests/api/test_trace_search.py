@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from glasshouse_collector.api import create_app
 from glasshouse_collector.api.problems import Problem
-from glasshouse_collector.api.trace_durations import parse_duration
+from glasshouse_collector.api.traces.durations import parse_duration
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.store import Store

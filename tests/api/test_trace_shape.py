@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasshouse_collector.api.trace_shape import Segment, TimedSpan, shape_of
+from glasshouse_collector.api.traces.shape import Segment, TimedSpan, shape_of
 
 
 def span(span_id: str, parent: str | None, start: int, end: int) -> TimedSpan:

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from glasshouse_collector.api import create_app
-from glasshouse_collector.api.trace_reading import read_trace
+from glasshouse_collector.api.traces.reading import read_trace
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.store import QueryLimits, Store

@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from glasshouse_collector.api import create_app
 from glasshouse_collector.api.times import rfc3339
-from glasshouse_collector.api.trace_reading import read_trace
+from glasshouse_collector.api.traces.reading import read_trace
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.store import EVERY_PROJECT, QueryLimits, Store

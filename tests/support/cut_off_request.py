@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from glasshouse_collector.api import IngestOnce
-from glasshouse_collector.api.ingest_once import KeyedRequest
+from glasshouse_collector.api.ingest.once import KeyedRequest
 from glasshouse_collector.api.problems import Problem
 from glasshouse_collector.control import Database
 from glasshouse_collector.core.batch import Frame, RequestKind

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from glasshouse_collector.api.access import require, require_reader
 from glasshouse_collector.api.config import ApiConfig
 from glasshouse_collector.api.event_stream import OpenStreams
-from glasshouse_collector.api.ingesting import MOST_BYTES as INGEST_BYTES
+from glasshouse_collector.api.ingest.taking import MOST_BYTES as INGEST_BYTES
 from glasshouse_collector.api.middleware import BodyLimit, Observed
 from glasshouse_collector.api.problems import handle_problems
 from glasshouse_collector.api.questions import PREFIX, Questions

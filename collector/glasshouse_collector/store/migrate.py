@@ -48,7 +48,7 @@ _ROLLUP_LAYOUT: dict[str, int | str] = {
     "min_bytes_for_wide_part": 1 << 30,  # one file a part
     "auto_statistics_types": "",
 }
-"""Of tables that views fill. They are not synced: what a power cut takes from them are counts, not records."""
+"""Of tables that views fill. They are not synced: what a power cut takes from them is no record."""
 _FSYNC = {"fsync_after_insert": 1, "fsync_part_directory": 1, "min_rows_to_fsync_after_merge": 1}
 _A_DAY = re.compile(r"\bFROM (\S+\.otel_\w+)\b.*\{day:String\}", re.DOTALL)
 _TTL = re.compile(r"\bTTL toDateTime\((\w+)\) \+ toIntervalSecond\((\d+)\)")

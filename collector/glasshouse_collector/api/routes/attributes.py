@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from glasshouse_collector.api.attribute_metrics import read_metric_keys, read_metric_values
-from glasshouse_collector.api.attribute_model import AttributeKeys, AttributeValues, Place, Signal
-from glasshouse_collector.api.attribute_reading import AttributeQuestion, read_keys, read_values
+from glasshouse_collector.api.attributes.metrics import read_metric_keys, read_metric_values
+from glasshouse_collector.api.attributes.model import AttributeKeys, AttributeValues, Place, Signal
+from glasshouse_collector.api.attributes.reading import AttributeQuestion, read_keys, read_values
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, MOST_TEXT
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
 from glasshouse_collector.api.problems import PROBLEMS, answers

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, MOST_TEXT, Conditions
-from glasshouse_collector.api.error_cursor import parse_cursor
-from glasshouse_collector.api.error_model import ErrorDetails, ErrorPage, Sort, Source
-from glasshouse_collector.api.error_reading import ErrorQuestion, read_error, read_page
+from glasshouse_collector.api.errors.cursor import parse_cursor
+from glasshouse_collector.api.errors.model import ErrorDetails, ErrorPage, Sort, Source
+from glasshouse_collector.api.errors.reading import ErrorQuestion, read_error, read_page
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
-from glasshouse_collector.api.log_place import fingerprint
+from glasshouse_collector.api.logs.place import fingerprint
 from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 
-from glasshouse_collector.api.ingest_model import (
+from glasshouse_collector.api.ingest.model import (
     PROJECT_MONITOR_EXAMPLE,
     PROJECT_MONITOR_ITEM,
     TRACEHUB_EXAMPLE,
@@ -13,8 +13,8 @@ from glasshouse_collector.api.ingest_model import (
     IngestAnswer,
     body_of,
 )
-from glasshouse_collector.api.ingest_once import MOST_KEY
-from glasshouse_collector.api.ingesting import Format, Ingesting
+from glasshouse_collector.api.ingest.once import MOST_KEY
+from glasshouse_collector.api.ingest.taking import Format, Ingesting
 from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.ingest import project_monitor, tracehub

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from glasshouse_collector.api.access import caller_of
-from glasshouse_collector.api.control_access import (
+from glasshouse_collector.api.control.access import (
     DOOR_CLOSED,
     Control,
     control_problems,
@@ -15,7 +15,7 @@ from glasshouse_collector.api.control_access import (
     no_such_project,
     through_the_open_door,
 )
-from glasshouse_collector.api.control_model import (
+from glasshouse_collector.api.control.model import (
     CreatedKey,
     DayAnswer,
     KeyAnswer,

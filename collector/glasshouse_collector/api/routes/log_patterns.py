@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from glasshouse_collector.api.conditions import Conditions
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
-from glasshouse_collector.api.log_pattern_model import LogPatterns
-from glasshouse_collector.api.log_patterns import read_patterns
+from glasshouse_collector.api.logs.pattern_model import LogPatterns
+from glasshouse_collector.api.logs.patterns import read_patterns
 from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.routes.logs import log_conditions

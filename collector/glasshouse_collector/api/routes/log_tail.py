@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from glasshouse_collector.api.access import caller_of, require
 from glasshouse_collector.api.conditions import Conditions
 from glasshouse_collector.api.event_stream import MEDIA_TYPE, EventStream, OpenStreams
-from glasshouse_collector.api.log_arrivals import LogArrivals
-from glasshouse_collector.api.log_tail import LogTail, TailQuestion
-from glasshouse_collector.api.log_tail_place import parse_place
+from glasshouse_collector.api.logs.arrivals import LogArrivals
+from glasshouse_collector.api.logs.tail import LogTail, TailQuestion
+from glasshouse_collector.api.logs.tail_place import parse_place
+from glasshouse_collector.api.logs.tail_seats import TailSeats
 from glasshouse_collector.api.problems import PROBLEMS, Problem, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.routes.logs import MOST_LOGS, log_conditions
-from glasshouse_collector.api.tail_seats import TailSeats
 from glasshouse_collector.core.access import Scope
 from glasshouse_collector.core.components import Services
 

@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, Conditions, with_attributes
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
 from glasshouse_collector.api.levels import LEVELS, with_level
-from glasshouse_collector.api.log_counting import count_logs
-from glasshouse_collector.api.log_model import LogContext, LogHistogram, LogPage
-from glasshouse_collector.api.log_place import fingerprint, parse_cursor, parse_id
-from glasshouse_collector.api.log_reading import LogQuestion, Order, read_context, read_page
-from glasshouse_collector.api.log_text import with_text
+from glasshouse_collector.api.logs.counting import count_logs
+from glasshouse_collector.api.logs.model import LogContext, LogHistogram, LogPage
+from glasshouse_collector.api.logs.place import fingerprint, parse_cursor, parse_id
+from glasshouse_collector.api.logs.reading import LogQuestion, Order, read_context, read_page
+from glasshouse_collector.api.logs.text import with_text
 from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range

@@ -9,12 +9,12 @@ from pydantic import BaseModel
 
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, MOST_TEXT
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS, Format, format_of
-from glasshouse_collector.api.metric_answering import answer_formula, answer_query, flat
-from glasshouse_collector.api.metric_body import FormulaQuestion, MetricQuestion
-from glasshouse_collector.api.metric_details import read_details
-from glasshouse_collector.api.metric_model import Kind, MetricAnswer, MetricDetails, MetricNames
-from glasshouse_collector.api.metric_names import NamesQuestion, read_names
-from glasshouse_collector.api.metric_steps import steps_of
+from glasshouse_collector.api.metrics.answering import answer_formula, answer_query, flat
+from glasshouse_collector.api.metrics.body import FormulaQuestion, MetricQuestion
+from glasshouse_collector.api.metrics.details import read_details
+from glasshouse_collector.api.metrics.model import Kind, MetricAnswer, MetricDetails, MetricNames
+from glasshouse_collector.api.metrics.names import NamesQuestion, read_names
+from glasshouse_collector.api.metrics.steps import steps_of
 from glasshouse_collector.api.problems import BODY_PROBLEMS, PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range

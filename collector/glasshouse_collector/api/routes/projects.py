@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from glasshouse_collector.api.access import caller_of
-from glasshouse_collector.api.control_access import (
+from glasshouse_collector.api.control.access import (
     DOOR_CLOSED,
     Control,
     control_problems,
@@ -14,7 +14,7 @@ from glasshouse_collector.api.control_access import (
     operator_only,
     through_the_open_door,
 )
-from glasshouse_collector.api.control_model import (
+from glasshouse_collector.api.control.model import (
     CreatedProject,
     ProjectAnswer,
     ProjectId,

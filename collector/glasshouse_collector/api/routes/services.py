@@ -8,11 +8,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
 from glasshouse_collector.api.problems import PROBLEMS, Problem, answers
 from glasshouse_collector.api.questions import Questions
-from glasshouse_collector.api.service_counts import MINUTE, Minutes
-from glasshouse_collector.api.service_detail import OperationOrder, read_service
-from glasshouse_collector.api.service_map import read_service_map
-from glasshouse_collector.api.service_model import ServiceDetail, ServiceList, ServiceMap
-from glasshouse_collector.api.service_reading import read_services
+from glasshouse_collector.api.services.counts import MINUTE, Minutes
+from glasshouse_collector.api.services.detail import OperationOrder, read_service
+from glasshouse_collector.api.services.map import read_service_map
+from glasshouse_collector.api.services.model import ServiceDetail, ServiceList, ServiceMap
+from glasshouse_collector.api.services.reading import read_services
 from glasshouse_collector.api.time_range import TimeRange, time_range
 
 MOST_SERVICES = 1000

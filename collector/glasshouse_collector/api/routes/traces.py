@@ -8,21 +8,21 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, Conditions
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS, Format, format_of
-from glasshouse_collector.api.log_place import fingerprint
+from glasshouse_collector.api.logs.place import fingerprint
 from glasshouse_collector.api.problems import PROBLEMS, Problem, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range
-from glasshouse_collector.api.trace_comparing import read_comparison
-from glasshouse_collector.api.trace_comparison_model import TraceComparison
-from glasshouse_collector.api.trace_conditions import SpanKind, TraceConditions, TraceStatus
-from glasshouse_collector.api.trace_durations import EXPECTED, parse_duration
-from glasshouse_collector.api.trace_export import ExportedSignal, OtlpDocument, read_export
-from glasshouse_collector.api.trace_finding import Sort, TraceQuestion
-from glasshouse_collector.api.trace_model import Trace
-from glasshouse_collector.api.trace_page_model import TracePage
-from glasshouse_collector.api.trace_place import parse_trace_cursor
-from glasshouse_collector.api.trace_reading import read_trace
-from glasshouse_collector.api.trace_summing import read_traces
+from glasshouse_collector.api.traces.comparing import read_comparison
+from glasshouse_collector.api.traces.comparison_model import TraceComparison
+from glasshouse_collector.api.traces.conditions import SpanKind, TraceConditions, TraceStatus
+from glasshouse_collector.api.traces.durations import EXPECTED, parse_duration
+from glasshouse_collector.api.traces.export import ExportedSignal, OtlpDocument, read_export
+from glasshouse_collector.api.traces.finding import Sort, TraceQuestion
+from glasshouse_collector.api.traces.model import Trace
+from glasshouse_collector.api.traces.page_model import TracePage
+from glasshouse_collector.api.traces.place import parse_trace_cursor
+from glasshouse_collector.api.traces.reading import read_trace
+from glasshouse_collector.api.traces.summing import read_traces
 
 MOST_TRACES = 1000
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")

@@ -1,0 +1,1 @@
+"""Tells which attributes there are, and their values."""

@@ -1,0 +1,1 @@
+"""What is asked about projects and keys, and answered."""

@@ -1,0 +1,1 @@
+"""Groups exceptions by type and place."""

@@ -1,0 +1,1 @@
+"""Takes older clients' log records."""

@@ -1,0 +1,1 @@
+"""Reads log records: pages, counts, context, live, as patterns."""

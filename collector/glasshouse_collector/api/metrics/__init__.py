@@ -1,0 +1,1 @@
+"""Tells which metrics there are, and how they go over time."""

@@ -1,0 +1,107 @@
+"""Data points of one metric, as SQL: whose they are, when, and how they are grouped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Final
+
+from glasshouse_collector.api.conditions import Conditions, with_attributes
+from glasshouse_collector.api.metrics.body import MetricQuery
+from glasshouse_collector.api.metrics.model import Kind
+from glasshouse_collector.api.metrics.steps import SECOND, Steps
+from glasshouse_collector.api.problems import Problem
+
+TABLE_OF: Final = {
+    Kind.GAUGE: "otel_metrics_gauge",
+    Kind.SUM: "otel_metrics_sum",
+    Kind.HISTOGRAM: "otel_metrics_histogram",
+    Kind.EXPONENTIAL_HISTOGRAM: "otel_metrics_exp_histogram",
+    Kind.SUMMARY: "otel_metrics_summary",
+}
+BESIDE: Final = 5 * 60 * SECOND
+"""How far beside the range a series' neighbouring points are looked for."""
+_IDENTITY: Final = "ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, Attributes"
+"""What tells one series of a metric from another, by OpenTelemetry's data model; temporality does it too."""
+_RESOURCE: Final = "resource."
+_NO_RECORDED_VALUE: Final = "Flags % 2 = 0"
+"""Bit 1 of a point's flags: it tells that its series ended, and has no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One query with what is known of its metric: enough to write SQL."""
+
+    query: MetricQuery
+    steps: Steps
+    kind: Kind
+    monotonic: bool
+    delta: bool
+    """All its points are deltas; of a sum that rises, each point says it of itself."""
+    most: int
+    same_bounds: bool = False
+    """All points of an explicit histogram have the same bounds, so there is nothing to cut."""
+
+
+@dataclass(slots=True)
+class Points:
+    """SQL that selects points, and the values of its parameters.
+
+    Each point has `series`, `labels` (texts, one each key of the group), `t` and `began` (nanoseconds) and
+    what is selected beside.
+    """
+
+    asked: Asked
+    conditions: Conditions = field(default_factory=Conditions)
+    beside: int = 0
+
+    def __post_init__(self) -> None:
+        """Demand what the query says."""
+        conditions, query, steps = self.conditions, self.asked.query, self.asked.steps
+        conditions.one_of("MetricName", [query.name])
+        conditions.one_of("ServiceName", query.service_name)
+        for bound, moment in ((">=", steps.start - self.beside), ("<", steps.end + self.beside)):
+            value = conditions.value(max(0, moment), "Int64")
+            conditions.add(f"TimeUnix {bound} fromUnixTimestamp64Nano({value})")
+        conditions.add(_NO_RECORDED_VALUE)
+        _demand(conditions, query.where)
+        if self.asked.kind is Kind.SUM:
+            conditions.add("IsMonotonic" if self.asked.monotonic else "NOT IsMonotonic")
+            if not self.asked.monotonic:
+                conditions.add(f"AggregationTemporality {'=' if self.asked.delta else '!='} 1")
+
+    def labels(self) -> str:
+        """Return the texts that a point is grouped by."""
+        return f"[{', '.join(self._label(key) for key in self.asked.query.group_by)}]::Array(String)"
+
+    def select(self, *columns: str, apart: str = "") -> str:
+        """Return the points; `apart` is what tells series apart beside."""
+        timeless = self.asked.kind in {Kind.GAUGE, Kind.SUMMARY}
+        identity = ", ".join(filter(None, (_IDENTITY, "" if timeless else "AggregationTemporality", apart)))
+        moments = "toUnixTimestamp64Nano(TimeUnix) AS t, toUnixTimestamp64Nano(StartTimeUnix) AS began"
+        return (
+            f"SELECT cityHash64({identity}) AS series, {self.labels()} AS labels, {moments}, "  # noqa: S608
+            f"{', '.join(columns)} FROM {TABLE_OF[self.asked.kind]} WHERE {self.conditions.sql}"
+        )
+
+    def select_once(self, *columns: str, apart: str = "") -> str:
+        """Return the points, each of a series and time once: of doubled ones that with the least `v`."""
+        return f"{self.select(*columns, apart=apart)} ORDER BY series, t, v LIMIT 1 BY series, t"
+
+    def _label(self, key: str) -> str:
+        if key == "service_name":
+            return "ServiceName"
+        column = "ResourceAttributes" if key.startswith(_RESOURCE) else "Attributes"
+        return f"{column}[{self.conditions.value(key.removeprefix(_RESOURCE), 'String')}]"
+
+
+def _demand(conditions: Conditions, where: Sequence[str]) -> None:
+    try:
+        with_attributes(conditions, where, "Attributes")
+    except Problem as wrong:
+        detail = wrong.detail.removeprefix("attribute: ")
+        raise Problem(HTTPStatus.BAD_REQUEST, f"where: {detail}") from None
+
+
+def labelled(keys: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
+    """Return a series' labels."""
+    return dict(zip(keys, texts, strict=True))

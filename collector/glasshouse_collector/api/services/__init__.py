@@ -1,0 +1,1 @@
+"""Tells how services do, and who calls whom."""

@@ -1,0 +1,1 @@
+"""Finds traces and tells them whole, compared, exported."""
