@@ -172,7 +172,6 @@ def test_every_answer_is_of_the_keys_own_project(client: httpx.Client) -> None:
         ),
         "SELECT count() FROM otel_traces_trace_id_ts WHERE Project = 'theirs'",
         "SELECT count() FROM otel_metrics_gauge WHERE Project = 'theirs'",
-        "SELECT count() FROM otel_logs PREWHERE Project = 'theirs'",
     ],
 )
 def test_sql_counts_nothing_of_another_project(client: httpx.Client, sql: str) -> None:
@@ -180,6 +179,36 @@ def test_sql_counts_nothing_of_another_project(client: httpx.Client, sql: str) -
     answer = client.post("/api/v1/sql", json={"query": sql})
     assert answer.status_code == 200, answer.text
     assert answer.json()["rows"] == [["0"]]
+
+
+@pytest.mark.parametrize(
+    "table", ["otel_traces", "otel_logs", "otel_metrics_gauge", "otel_traces_trace_id_ts"]
+)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count() FROM {table} WHERE throwIf(Project != 'ours') = 0",
+        "SELECT count() FROM {table} WHERE NOT throwIf(Project = 'theirs') AND Project != ''",
+        "SELECT count() FROM {table} WHERE toUInt32(if(Project = 'theirs', concat('x', Project), '1')) = 1",
+        "SELECT sum(toUInt32(if(Project = 'theirs', Project, '1'))) FROM {table}",
+        "SELECT count() FROM (SELECT * FROM {table}) WHERE throwIf(Project != 'ours') = 0",
+        (
+            "SELECT count() FROM {table} a JOIN {table} b ON a.Project = b.Project "
+            "WHERE throwIf(b.Project != 'ours') = 0"
+        ),
+        "SELECT count() FROM {table} a JOIN {table} b ON toUInt32(if(b.Project = 'theirs', 'x', '1')) = 1",
+        "SELECT count() FROM {table} GROUP BY throwIf(Project != 'ours')",
+        "SELECT 1 FROM {table} ORDER BY throwIf(Project != 'ours') LIMIT 1",
+        "SELECT count() FROM {table} HAVING countIf(throwIf(Project != 'ours') = 0) > 0",
+        "SELECT DISTINCT throwIf(Project != 'ours') FROM {table} LIMIT 1",
+        "WITH x AS (SELECT Project FROM {table}) SELECT count() FROM x WHERE throwIf(Project != 'ours') = 0",
+    ],
+)
+def test_sql_that_fails_at_others_rows_does_not_see_them(client: httpx.Client, sql: str, table: str) -> None:
+    """An expression that would fail at another project's row answers: whether it fails would tell."""
+    answer = client.post("/api/v1/sql", json={"query": sql.format(table=table)})
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["rows"]) == 1
 
 
 def test_sql_tells_a_type_of_its_own_rows(client: httpx.Client) -> None:
@@ -200,6 +229,11 @@ def test_sql_tells_a_type_of_its_own_rows(client: httpx.Client) -> None:
         "SELECT count() FROM otel_logs SETTINGS additional_table_filters = {}",
         "SELECT * FROM mergeTreeIndex('default', 'otel_logs')",
         "SELECT * FROM loop('default', 'otel_logs') LIMIT 1",
+        "SELECT count() FROM otel_logs PREWHERE Project = 'theirs'",
+        "SELECT count() FROM otel_logs `p` prewhere throwIf(Project = 'theirs')",
+        "EXPLAIN ESTIMATE SELECT * FROM otel_logs",
+        "EXPLAIN indexes = 1 SELECT * FROM otel_logs",
+        "SELECT getSetting('additional_table_filters')",
     ],
 )
 def test_sql_that_would_look_past_the_project_is_refused(client: httpx.Client, sql: str) -> None:

@@ -8,6 +8,14 @@ from glasshouse_collector.store.engine import Answer, Engine, Parameters, litera
 from glasshouse_collector.store.limits import QueryLimits
 from glasshouse_collector.store.readonly import QueryAnswer, ReadOnlyQueries
 
+_FILTERED_FIRST: Final = {
+    "optimize_move_to_prewhere": 0,
+    "query_plan_optimize_prewhere": 0,
+    "query_plan_merge_filters": 0,
+    "query_plan_filter_push_down": 0,
+}
+"""Lets nothing that a user wrote see a row before the project's filter has: an expression that fails tells
+what it failed at, and that it failed at all."""
 EVERY_PROJECT: Final = "*"
 """Stands for all projects, where somebody may see them all."""
 
@@ -25,6 +33,7 @@ class ProjectStore:
         self._engine = engine
         self._readonly = ReadOnlyQueries(engine, of_one_project=project != EVERY_PROJECT)
         self._options: dict[str, str | int] = {"log_comment": comment} if comment else {}
+        self._users: dict[str, str | int] = {} if project == EVERY_PROJECT else _FILTERED_FIRST
         if project != EVERY_PROJECT:
             self._options["additional_table_filters"] = _filters(engine.database, project, tables)
 
@@ -48,7 +57,7 @@ class ProjectStore:
         Raises `QueryRefused`, its kinds `QueryTimedOut` and `QueryTooBig`, and `Retryable` where
         the server is out of reach.
         """
-        return self._readonly.answer(sql, limits, parameters, self._options)
+        return self._readonly.answer(sql, limits, parameters, {**self._options, **self._users})
 
 
 def _filters(database: str, project: str, tables: frozenset[str]) -> str:

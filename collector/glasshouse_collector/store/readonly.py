@@ -27,7 +27,7 @@ _BOTH_KINDS = frozenset({"format"})
 _FORBIDDEN_FUNCTIONS = re.compile(
     r"file|sleep\w*|logtrace|ai[a-z]+|catboost\w*|naivebayes\w*|reversedns\w*|showcertificate"
     r"|getclienthttpheader|getserversetting|getmacro|zookeeper\w*|addressto\w*|demangle|filesystem\w*"
-    r"|dictget\w*|joinget\w*|regionto\w*|currentrequesturl|globalvariable|flamegraph|eval",
+    r"|getsetting\w*|dictget\w*|joinget\w*|regionto\w*|currentrequesturl|globalvariable|flamegraph|eval",
 )
 _SYSTEM_TABLES = frozenset(
     {"asynchronous_metrics", "build_options", "columns", "contributors", "data_skipping_indices"}
@@ -69,6 +69,7 @@ _EXPLAIN = re.compile(
     r"EXPLAIN(?:\s+(?:PLAN|PIPELINE|ESTIMATE|SYNTAX))?(?:\s+\w+\s*=\s*[01](?:\s*,\s*\w+\s*=\s*[01])*)?\s+(?=SELECT|WITH|\()",
     re.IGNORECASE,
 )
+_EXPLAIN_ALONE = re.compile(r"EXPLAIN(\s+(PLAN|SYNTAX))?", re.IGNORECASE)
 _SELECT = re.compile(r"\(*(?:SELECT|WITH)\b")
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _NAME_IN_CANONICAL = re.compile(r"(?P<name>`(?:[^`\\]|\\.)*`|[A-Za-z_]\w*)(?P<call>\()?", re.DOTALL)
@@ -107,6 +108,7 @@ class ReadOnlyQueries:
 
     def __init__(self, engine: Engine, *, of_one_project: bool = False) -> None:
         self._engine = engine
+        self._of_one_project = of_one_project
         self._system_tables = _OF_ONE_PROJECT if of_one_project else _SYSTEM_TABLES
         self._databases = {engine.database.lower(), "system"} | (
             set() if of_one_project else {"information_schema"}
@@ -149,6 +151,10 @@ class ReadOnlyQueries:
                 self._check_table(about["described"].replace("`", ""))
             return False, statement
         explained = _EXPLAIN.match(statement)
+        if explained and self._of_one_project and not _EXPLAIN_ALONE.fullmatch(explained[0].strip()):
+            raise QueryRefused(
+                "of one project, EXPLAIN, EXPLAIN PLAN and EXPLAIN SYNTAX are open, without more"
+            )
         select = statement[explained.end() :] if explained else statement
         if not _SELECT.match(select):
             raise QueryRefused("one statement that only reads is expected: SELECT, SHOW, DESCRIBE or EXPLAIN")
@@ -178,6 +184,8 @@ class ReadOnlyQueries:
         """Check every name, wherever it stands: the tree leaves out windows and APPLY."""
         for found in _NAME_IN_CANONICAL.finditer(_LITERAL.sub("''", statement)):
             name = found["name"].strip("`").lower()
+            if name == "prewhere" and self._of_one_project:
+                raise QueryRefused("PREWHERE is not allowed here; WHERE does the same")
             if _FORBIDDEN_FUNCTIONS.fullmatch(name):
                 raise QueryRefused(
                     f"{found['name']} is not allowed here: it is a function that reads elsewhere"
