@@ -93,7 +93,7 @@ def test_the_parameter_wins_over_the_header(client: httpx.Client) -> None:
     ("path", "told"),
     [
         ("/api/v1/logs?format=xlsx", "format: Input should be 'json', 'csv', 'ndjson' or 'parquet'"),
-        (f"/api/v1/traces/{'ab' * 16}?format=csv", "format: this answer is no list of rows"),
+        (f"/api/v1/traces/{'ab' * 16}?format=csv", "format: there is no such parameter"),
     ],
 )
 def test_a_format_that_cannot_be_is_told(client: httpx.Client, path: str, told: str) -> None:

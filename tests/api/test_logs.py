@@ -349,3 +349,13 @@ def test_sql_stays_text(client: httpx.Client, hostile: str) -> None:
     ):
         assert ask(client, **asked)["logs"] == []
     assert len(ask(client)["logs"]) == len(RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("service", "is service_name meant?"), ("limt", "is limit meant?"), ("zz", "there are")]
+)
+def test_a_parameter_that_there_is_not_is_refused(client: httpx.Client, name: str, hint: str) -> None:
+    """An answer that took no notice of it would look right."""
+    answer = client.get("/api/v1/logs", params={name: "1"})
+    assert answer.status_code == 400
+    assert f"{name}: there is no such parameter; {hint}" in answer.json()["detail"]

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.security import APIKeyHeader, HTTPBasic, HTTPBearer
 
 from glasshouse_collector.api.problems import Problem
@@ -63,6 +64,7 @@ def require_reader(services: Services) -> Callable[..., Caller]:
             ),
         ] = "",
     ) -> Caller:
+        _refuse_unknown(request)
         if project and project != caller.project:
             if not caller.everywhere:
                 raise Problem(
@@ -72,6 +74,32 @@ def require_reader(services: Services) -> Callable[..., Caller]:
         return caller
 
     return reader
+
+
+def _refuse_unknown(request: Request) -> None:
+    """Refuse a parameter that the operation does not know: an answer without it would look right."""
+    if not request.query_params:
+        return
+    known = _known_parameters(request.app).get(request.scope["route"].name, frozenset())
+    for name in request.query_params:
+        if name not in known:
+            near = get_close_matches(name, known, 1) or [it for it in sorted(known) if name and name in it]
+            hint = f"is {near[0]} meant?" if near else f"there are {', '.join(sorted(known)) or 'none'}"
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{name[:64]}: there is no such parameter; {hint}")
+
+
+def _known_parameters(app: FastAPI) -> Mapping[str, frozenset[str]]:
+    """Return the names of the parameters of each operation, as its description has them."""
+    if not hasattr(app.state, "known_parameters"):
+        app.state.known_parameters = {
+            operation["operationId"]: frozenset(
+                it["name"] for it in operation.get("parameters", []) if it["in"] == "query"
+            )
+            for methods in app.openapi()["paths"].values()
+            for operation in methods.values()
+        }
+    known: Mapping[str, frozenset[str]] = app.state.known_parameters
+    return known
 
 
 def require_operator(services: Services) -> Callable[..., None]:

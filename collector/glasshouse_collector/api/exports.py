@@ -132,7 +132,9 @@ def _csv(names: list[str], rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _harmless(value: Any) -> Any:
-    """Return the value so that no spreadsheet runs what a sender wrote into it."""
+    """Return the value as CSV has it, and so that no spreadsheet runs what a sender wrote into it."""
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 

@@ -8,7 +8,7 @@ from glasshouse_collector.store.engine import Answer, Engine, Parameters, litera
 from glasshouse_collector.store.limits import QueryLimits
 from glasshouse_collector.store.readonly import QueryAnswer, ReadOnlyQueries
 
-_FILTERED_FIRST: Final = {
+_FILTERED_FIRST: Final[dict[str, str | int]] = {
     "optimize_move_to_prewhere": 0,
     "query_plan_optimize_prewhere": 0,
     "query_plan_merge_filters": 0,

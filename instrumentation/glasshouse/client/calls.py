@@ -1,6 +1,7 @@
 """One question to the API, and what its answer says."""
 
 import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from glasshouse.client.errors import ApiError
 
 URL_VARIABLE = "GLASSHOUSE_API_URL"
 KEY_VARIABLE = "GLASSHOUSE_API_KEY"
+CA_VARIABLE = "OTEL_EXPORTER_OTLP_CERTIFICATE"
+CERTIFICATE_VARIABLE = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"
+CERTIFICATE_KEY_VARIABLE = "OTEL_EXPORTER_OTLP_CLIENT_KEY"
 DEFAULT_URL = "http://127.0.0.1:8000"
 _MOST_DETAIL = 2000
 
@@ -48,8 +52,15 @@ class Call:
 
 
 def settings_of(url: str | None, key: str | None, project: str | None, seconds: float) -> dict[str, Any]:
-    """Return httpx's settings; what is not given comes from the environment."""
+    """Return httpx's settings; what is not given comes from the environment.
+
+    So do the authority to trust and the certificate to show: they are the exporters' of OpenTelemetry. Raises
+    `OSError` (`ssl.SSLError`) where their files cannot be read.
+    """
     key = key or os.environ.get(KEY_VARIABLE)
+    trusted = ssl.create_default_context(cafile=os.environ.get(CA_VARIABLE) or None)
+    if certificate := os.environ.get(CERTIFICATE_VARIABLE):
+        trusted.load_cert_chain(certificate, os.environ.get(CERTIFICATE_KEY_VARIABLE))
     headers = {"User-Agent": f"glasshouse-client/{__version__}", "Accept": "application/json"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
@@ -58,6 +69,7 @@ def settings_of(url: str | None, key: str | None, project: str | None, seconds: 
         "headers": headers,
         "params": {"project": project} if project else {},
         "timeout": seconds,
+        "verify": trusted,
     }
 
 

@@ -14,6 +14,7 @@ from glasshouse.client.calls import KEY_VARIABLE, URL_VARIABLE
 
 _RELATIVE: Final = re.compile(r"\d{1,9}[smhdw]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_NO_KEY: Final = 401
 _DIGITS: Final = 1000
 _UNITS: Final = (("s", 1e9), ("ms", 1e6), ("µs", 1e3))
 
@@ -26,11 +27,12 @@ def asks(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--project", help="Another project than the key's, for those who may see every one.")
     @functools.wraps(command)
     def asking(url: str | None, key: str | None, project: str | None, **options: Any) -> None:
-        with Client(url, key, project) as client:
+        with _client(url, key, project) as client:
             try:
                 command(client, **options)
             except ApiError as refused:
-                raise click.ClickException(printable(refused.detail)) from None
+                hint = f" (here: --key, or {KEY_VARIABLE})" if refused.status == _NO_KEY else ""
+                raise click.ClickException(printable(refused.detail) + hint) from None
             except Unreachable as away:
                 raise click.ClickException(
                     f"no collector answers at {away}; start one with `glasshouse serve`, or say where it is "
@@ -42,6 +44,15 @@ def asks(command: Callable[..., None]) -> Callable[..., None]:
                 click.echo(err=True)
 
     return asking
+
+
+def _client(url: str | None, key: str | None, project: str | None) -> Client:
+    try:
+        return Client(url, key, project)
+    except OSError as unreadable:
+        raise click.ClickException(
+            f"OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE or _CLIENT_KEY cannot be used: {unreadable}"
+        ) from None
 
 
 def within(command: Callable[..., None]) -> Callable[..., None]:

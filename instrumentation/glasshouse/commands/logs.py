@@ -1,16 +1,18 @@
 """`glasshouse logs`: log records, as they were and as they come."""
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import click
 
-from glasshouse.client import Client, models
+from glasshouse.client import Client, Unreachable, models
 from glasshouse.commands.asking import as_json, asks, moment, printable, within
 
 _LEVELS: Final = {1: "TRACE", 5: "DEBUG", 9: "INFO", 13: "WARN", 17: "ERROR", 21: "FATAL"}
 _COLOURS: Final = {"WARN": "yellow", "ERROR": "red", "FATAL": "magenta", "DEBUG": "blue", "TRACE": "blue"}
 _SHOWN_BEFORE: Final = 20
+_AGAIN_SECONDS: Final = 1.0
 _STACK: Final = "exception.stacktrace"
 
 
@@ -61,11 +63,22 @@ def logs(  # noqa: PLR0913, PLR0917  (one an option)
 
 
 def _coming(client: Client, asked: Mapping[str, Any], before: int) -> Iterable[models.LogRecord]:
-    for event in client.tail_logs(**asked, last=before):
-        if event.name == "log":
-            yield event.data
-        elif event.name == "gap":
-            click.echo(f"… {event.data['left_out']} records were left out: they came too fast", err=True)
+    """Return the records of before and those that come, also after the connection was lost."""
+    going_on: dict[str, Any] = {"last": before}
+    while True:
+        try:
+            for event in client.tail_logs(**asked, **going_on):
+                going_on = {"cursor": event.id} if event.id else going_on
+                if event.name == "log":
+                    yield event.data
+                elif event.name == "gap":
+                    left_out = event.data["left_out"]
+                    click.echo(f"… {left_out} records were left out: they came too fast", err=True)
+        except Unreachable as lost:
+            if "cursor" not in going_on:
+                raise
+            click.echo(f"… the connection is lost, trying again: {lost}", err=True)
+        time.sleep(_AGAIN_SECONDS)
 
 
 def _show(records: Iterable[models.LogRecord], json_: bool, stack: bool) -> None:

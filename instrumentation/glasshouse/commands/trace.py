@@ -55,11 +55,14 @@ class _Tree:
         head = f"{trace['trace_id']}  {duration(trace['duration_ns'])}, {len(trace['spans'])} spans, {errors}"
         drawn = [head, services, ""]
         # Not by recursion: a trace may be deeper than Python's stack.
-        waiting = [(span, "", "", "") for span in reversed(self._children[None])]
-        while waiting:
+        waiting = [(span, "", "", "") for span in reversed(self._children.pop(None, []))]
+        while waiting or self._children:
+            if not waiting:  # their parents lead round in a circle: begin anywhere
+                lost = next(iter(self._children))
+                waiting = [(span, "", "↻ ", "  ") for span in reversed(self._children.pop(lost))]
             span, before, branch, under = waiting.pop()
             drawn += self._span(span, before, branch, under)
-            children = self._children.get(span["span_id"], [])
+            children = self._children.pop(span["span_id"], [])
             for place, child in reversed(list(enumerate(children))):
                 last = place == len(children) - 1
                 waiting.append((child, before + under, "└─ " if last else "├─ ", "   " if last else "│  "))

@@ -108,6 +108,15 @@ def _after(extent: Extent) -> int:
     return min(extent.finish + _NEAR, 2**63 - 1)
 
 
+def _each_once(spans: Sequence[SpanRow]) -> list[SpanRow]:
+    """Return the spans without those that arrived again: a sender that heard no answer sends anew.
+
+    A client and a server may share an id (B3): these are two.
+    """
+    keys = ((row["SpanId"], row["SpanKind"], row["ServiceName"], row["Nanos"]) for row in spans)
+    return list(dict(zip(keys, spans, strict=True)).values())
+
+
 def _told(  # noqa: PLR0913, PLR0917  (what was read of it)
     trace_id: str,
     spans: Sequence[SpanRow],
@@ -116,7 +125,7 @@ def _told(  # noqa: PLR0913, PLR0917  (what was read of it)
     extent: Extent | None,
     most: int,
 ) -> Trace:
-    rows = spans[:most]
+    rows = _each_once(spans[:most])
     times = [timed(row) for row in rows]
     shape = shape_of(times)
     first, last = min((it.start for it in times), default=0), max((it.end for it in times), default=0)
