@@ -152,7 +152,9 @@ def test_a_made_up_cursor_is_refused(attacked: Attacked, path: str, cursor: str)
     assert "cursor" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", sorted({path for path, _ in READS} | {path for _, path, _ in WRITES}))
+@pytest.mark.parametrize(
+    "path", sorted(({path for path, _ in READS} | {path for _, path, _ in WRITES}) - {"/api/v1/health"})
+)
 def test_nobody_comes_in_without_the_key(attacked: Attacked, path: str) -> None:
     """Every operation wants a key, and nearly the key is none; the answer tells nothing of what is there."""
     for method in PATHS[path]:
