@@ -352,7 +352,8 @@ def test_sql_stays_text(client: httpx.Client, hostile: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("service", "is service_name meant?"), ("limt", "is limit meant?"), ("zz", "there are")]
+    ("name", "hint"),
+    [("service", "is service_name meant?"), ("limt", "is limit meant?"), ("zz", "there are")],
 )
 def test_a_parameter_that_there_is_not_is_refused(client: httpx.Client, name: str, hint: str) -> None:
     """An answer that took no notice of it would look right."""
