@@ -1,0 +1,1 @@
+"""Says what broke, where, since when and why, with evidence."""
