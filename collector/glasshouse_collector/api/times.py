@@ -1,10 +1,5 @@
 """Times as the API tells them."""
 
-from datetime import UTC, datetime, timedelta
+from glasshouse_collector.core.times import rfc3339
 
-
-def rfc3339(unix_nano: int) -> str:
-    """Return a time in UTC to the nanosecond."""
-    seconds, nanos = divmod(unix_nano, 10**9)
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
+__all__ = ["rfc3339"]
