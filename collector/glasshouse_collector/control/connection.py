@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from glasshouse_collector.control.access import KeyAccess
 from glasshouse_collector.control.database import Database
+from glasshouse_collector.control.feedback import Feedback
+from glasshouse_collector.control.incidents import Incidents
 from glasshouse_collector.control.keyring import Keyring
 from glasshouse_collector.control.keys import Keys
+from glasshouse_collector.control.leases import Leases
 from glasshouse_collector.control.projects import Projects
 from glasshouse_collector.control.quotas import KeyQuotas
 from glasshouse_collector.core.components import Services
@@ -90,6 +93,9 @@ class ControlConnection:
         self._services.provide(Projects, Projects(database))
         self._services.provide(Keys, Keys(database))
         self._services.provide(Keyring, keyring)
+        self._services.provide(Incidents, Incidents(database))
+        self._services.provide(Feedback, Feedback(database))
+        self._services.provide(Leases, Leases(database))
         self._access.use(keyring)
         self._status.set(_NAME, ready=True)
 

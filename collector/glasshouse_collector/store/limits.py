@@ -5,16 +5,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class QueryLimits:
-    """Seconds, rows in the answer, bytes of memory, bytes in the answer."""
+    """Seconds, rows in the answer, bytes of memory, bytes in the answer.
+
+    `threads` is how many at most, 0 as the engine chooses; a query with a `priority` waits while one with
+    a lower number, or with none, runs.
+    """
 
     seconds: float = 30.0
     rows: int = 1_000_000
     memory: int = 2 * 2**30
     answer_bytes: int = 256 * 2**20
+    threads: int = 0
+    priority: int = 0
 
     def options(self) -> dict[str, str | int]:
         """Return them as ClickHouse settings; over the limit is an error, never a shorter answer."""
-        return {
+        chosen = {"max_threads": self.threads, "priority": self.priority}
+        return {name: number for name, number in chosen.items() if number} | {
             "max_execution_time": str(self.seconds),
             "timeout_overflow_mode": "throw",
             "max_result_rows": self.rows,
