@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class QueryLimits:
     """Seconds, rows in the answer, bytes of memory, bytes in the answer.
 
-    `threads` is how many at most, 0 as the engine chooses; a query with a `priority` waits while one with
-    a lower number, or with none, runs.
+    `threads` is how many at most, 0: as the engine chooses. A query waits, a second a block, while one
+    with a lower `priority` runs: what works in the background has a higher one than what people ask.
     """
 
     seconds: float = 30.0
@@ -16,12 +16,13 @@ class QueryLimits:
     memory: int = 2 * 2**30
     answer_bytes: int = 256 * 2**20
     threads: int = 0
-    priority: int = 0
+    priority: int = 1
 
     def options(self) -> dict[str, str | int]:
         """Return them as ClickHouse settings; over the limit is an error, never a shorter answer."""
-        chosen = {"max_threads": self.threads, "priority": self.priority}
-        return {name: number for name, number in chosen.items() if number} | {
+        threads: dict[str, str | int] = {"max_threads": self.threads} if self.threads else {}
+        return threads | {
+            "priority": self.priority,
             "max_execution_time": str(self.seconds),
             "timeout_overflow_mode": "throw",
             "max_result_rows": self.rows,
