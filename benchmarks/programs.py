@@ -166,16 +166,22 @@ class Rotel(Collector):
 class Glasshouse(Collector):
     """Ours, as a user starts it: into the embedded store, or into the ClickHouse at `clickhouse`.
 
-    `exporters` names them, without settings, where not all that run by default should.
+    `exporters` names them, without settings, where not all that run by default should. With a `token`
+    it asks everyone for a key, and that is the operator's.
     """
 
-    def __init__(self, clickhouse: str = "", data: Path | None = None, exporters: Sequence[str] = ()) -> None:
+    def __init__(
+        self, clickhouse: str = "", data: Path | None = None, exporters: Sequence[str] = (), token: str = ""
+    ) -> None:
         super().__init__("glasshouse")
         self.data = data or self.folder / "data"
         ports = ("--grpc-port", "0", "--http-port", "0", "--port", "0")
         store = ("--clickhouse", clickhouse) if clickhouse else ()
         (self.data / "endpoints.json").unlink(missing_ok=True)
         chosen = {"GLASSHOUSE_EXPORTERS": json.dumps({name: {} for name in exporters})} if exporters else {}
+        if token:
+            chosen["GLASSHOUSE_AUTH_TOKEN"] = token
+        self.operator = {"Authorization": f"Bearer {token}"} if token else {}
         command = (BIN / "glasshouse", "serve", "--data-dir", self.data, *ports, *store)
         self.launch(*command, environment=chosen)
         until(self._is_ready, _START_SECONDS, "glasshouse starts")
@@ -188,7 +194,7 @@ class Glasshouse(Collector):
 
     def metrics(self) -> dict[str, float]:
         """Return the collector's own metrics: sample name with labels → value."""
-        text = fetch(f"http://{self.api}/metrics").decode()
+        text = fetch(f"http://{self.api}/metrics", headers=self.operator).decode()
         samples = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in samples}
 
