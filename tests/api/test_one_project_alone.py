@@ -220,6 +220,18 @@ def test_sql_that_fails_at_others_rows_does_not_see_them(client: httpx.Client, s
     assert len(answer.json()["rows"]) == 1
 
 
+def test_a_join_takes_no_rows_from_later_answers(client: httpx.Client) -> None:
+    """What one statement filtered out is there for the next; nothing is remembered of the filter."""
+    joined = (
+        "SELECT count() FROM otel_logs a RIGHT JOIN otel_traces b ON a.TraceId = b.TraceId "
+        "WHERE b.Project != 'ours'"
+    )
+    for sql, rows in ((joined, [["0"]]), ("SELECT count() FROM otel_traces", [["2"]])):
+        assert client.post("/api/v1/sql", json={"query": sql}).json()["rows"] == rows
+    [trace] = client.get("/api/v1/traces", params=SPAN).json()["traces"]
+    assert trace["spans"] == 2
+
+
 def test_sql_tells_a_type_of_its_own_rows(client: httpx.Client) -> None:
     """A column's type, which a subquery can decide, is not made of the others' rows either."""
     sql = "SELECT toFixedString('x', 1 + (SELECT count() FROM otel_logs)) AS x"

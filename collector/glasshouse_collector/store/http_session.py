@@ -18,7 +18,7 @@ from glasshouse_collector.store.http_statement import (
     is_insert,
     settings_of_reader,
 )
-from glasshouse_collector.store.limits import QueryLimits
+from glasshouse_collector.store.limits import NOTHING_REMEMBERED, QueryLimits
 from glasshouse_collector.store.native_blocks import WITH_CUSTOM_SERIALIZATION, with_block_info
 from glasshouse_collector.store.readonly import QueryRefused, ReadOnlyQueries
 
@@ -96,6 +96,7 @@ class HttpSession:
         except GlasshouseError as closed:
             raise EngineFailure(str(closed), code=None) from None
         settings |= {"log_comment": request.query_id, "allow_introspection_functions": 0, "readonly": 1}
+        settings |= NOTHING_REMEMBERED
         return self._answer(request, statement, output, settings)
 
     def _write(self, request: Asked, sql: str) -> Reply:

@@ -1,6 +1,12 @@
 """What one query may use."""
 
 from dataclasses import dataclass
+from typing import Final
+
+NOTHING_REMEMBERED: Final[dict[str, str | int]] = {"use_query_condition_cache": 0}
+"""ClickHouse remembers, by condition, which granules have no row for it. What a JOIN filtered out
+beforehand is remembered too (engine 26.9, `enable_join_runtime_filters`), as if a project's condition had
+done it: those rows would then be missing from every later answer."""
 
 
 @dataclass(frozen=True, slots=True)

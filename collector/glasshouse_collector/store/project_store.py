@@ -5,7 +5,7 @@ from typing import Final
 import pyarrow as pa
 
 from glasshouse_collector.store.engine import Answer, Engine, Parameters, literal
-from glasshouse_collector.store.limits import QueryLimits
+from glasshouse_collector.store.limits import NOTHING_REMEMBERED, QueryLimits
 from glasshouse_collector.store.readonly import QueryAnswer, ReadOnlyQueries
 
 _FILTERED_FIRST: Final[dict[str, str | int]] = {
@@ -32,7 +32,7 @@ class ProjectStore:
         self.project = project
         self._engine = engine
         self._readonly = ReadOnlyQueries(engine, of_one_project=project != EVERY_PROJECT)
-        self._options: dict[str, str | int] = {"log_comment": comment} if comment else {}
+        self._options = NOTHING_REMEMBERED | ({"log_comment": comment} if comment else {})
         self._users: dict[str, str | int] = {} if project == EVERY_PROJECT else _FILTERED_FIRST
         if project != EVERY_PROJECT:
             self._options["additional_table_filters"] = _filters(engine.database, project, tables)
