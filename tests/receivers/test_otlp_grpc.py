@@ -138,6 +138,8 @@ def _is_refused(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=60).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # the listener was closed in the middle of it: the next one is refused
+        return False
     return False
 
 

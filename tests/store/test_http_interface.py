@@ -209,21 +209,21 @@ def test_a_reader_changes_nothing(tmp_path: Path) -> None:
             "SET readonly = 0",
             "SYSTEM SHUTDOWN",
         ):
-            answer = httpx.post(served.url, content=sql)
+            answer = httpx.post(served.url, content=sql, timeout=60)
             assert answer.status_code in (400, 403), sql
             assert answer.headers["X-ClickHouse-Exception-Code"] in answer.text
         raised = {"query": "CREATE TABLE t (a Int8) ENGINE = Memory", "readonly": "0"}
-        assert httpx.post(served.url, params=raised).status_code == 403
-        refused = httpx.get(served.url, params={"query": "SELECT 1", "allow_ddl": "1"})
+        assert httpx.post(served.url, params=raised, timeout=60).status_code == 403
+        refused = httpx.get(served.url, params={"query": "SELECT 1", "allow_ddl": "1"}, timeout=60)
         assert "Cannot modify 'allow_ddl'" in refused.text
         shown = httpx.get(
             served.url,
             params={"query": "SELECT getSetting('max_execution_time')", "max_execution_time": "9999"},
+            timeout=60,
         )
         assert shown.text == "300\n"
-        assert (
-            httpx.get(served.url, params={"query": "SHOW DATABASES FORMAT JSONCompact"}).json()["rows"] >= 1
-        )
+        listed = httpx.get(served.url, params={"query": "SHOW DATABASES FORMAT JSONCompact"}, timeout=60)
+        assert listed.json()["rows"] >= 1
     finally:
         served.stop()
 
