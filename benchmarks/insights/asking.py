@@ -102,7 +102,8 @@ def log_record(collector: Glasshouse, log_id: str, key: str = "") -> Mapping[str
     url = f"http://{collector.api}/api/v1/logs/{log_id}/context?lines=1"
     try:
         found: Mapping[str, Any] = json.loads(fetch(url, headers=_bearer(key)))["log"]
-    except HTTPError:
+    except HTTPError as refused:
+        refused.close()
         return None
     return found
 
@@ -114,7 +115,9 @@ def _post(
     try:
         answer = fetch(f"http://{collector.api}{path}", body, {**_JSON, **headers})
     except HTTPError as refused:
-        raise Failed(f"{path}: {refused.code} {refused.read().decode(errors='replace')[:500]}") from None
+        with refused:
+            told_why = refused.read().decode(errors="replace")[:500]
+        raise Failed(f"{path}: {refused.code} {told_why}") from None
     told: Mapping[str, Any] = json.loads(answer)
     return told
 
