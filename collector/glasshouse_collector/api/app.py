@@ -25,6 +25,7 @@ from glasshouse_collector.api.routes.metrics import metrics_routes
 from glasshouse_collector.api.routes.projects import project_routes
 from glasshouse_collector.api.routes.services import service_routes
 from glasshouse_collector.api.routes.sql import sql_routes
+from glasshouse_collector.api.routes.trace_explain import trace_explain_routes
 from glasshouse_collector.api.routes.traces import trace_routes
 from glasshouse_collector.core.access import Scope
 from glasshouse_collector.core.components import Services
@@ -74,6 +75,7 @@ def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> A
     questions = Questions(services, config)
     routes = APIRouter(prefix=PREFIX, dependencies=[Depends(require_reader(services))])
     routes.include_router(trace_routes(questions))
+    routes.include_router(trace_explain_routes(questions))
     routes.include_router(log_routes(questions))
     routes.include_router(log_pattern_routes(questions))
     routes.include_router(log_tail_routes(questions, services, streams))

@@ -157,7 +157,7 @@ def trace_routes(questions: Questions) -> APIRouter:
         A span of one is matched with the span of the other that has the same service and name, and the same
         path of these from the root, the nth with the nth. Of more than 10,000 spans the first are compared.
         """
-        first, second = _normal(a, "a: "), _normal(b, "b: ")
+        first, second = normal_trace_id(a, "a: "), normal_trace_id(b, "b: ")
         return await questions.answer(
             request, lambda store: read_comparison(store, first, second, questions.limits), rows="nodes"
         )
@@ -170,9 +170,9 @@ def trace_routes(questions: Questions) -> APIRouter:
     )
     async def trace(request: Request, trace_id: TraceId) -> Response:
         """Return the spans and log records of one trace, in the order of time."""
-        wanted = _normal(trace_id)
+        wanted = normal_trace_id(trace_id)
         return await questions.answer(
-            request, lambda store: read_trace(store, wanted, questions.limits), missing=_missing(wanted)
+            request, lambda store: read_trace(store, wanted, questions.limits), missing=missing_trace(wanted)
         )
 
     @routes.get(
@@ -194,14 +194,14 @@ def trace_routes(questions: Questions) -> APIRouter:
         `glasshouse send` takes it as a file, and any endpoint of OTLP/HTTP at `/v1/traces` or `/v1/logs`.
         Values of attributes are strings, as the store keeps them.
         """
-        wanted = _normal(trace_id)
+        wanted = normal_trace_id(trace_id)
         if format_of(request) is not Format.JSON:
             raise Problem(HTTPStatus.BAD_REQUEST, "format: OTLP is exported as json")
         document = await questions.ask(
             request, lambda store: read_export(store, wanted, signal, questions.limits)
         )
         if document is None:
-            raise Problem(HTTPStatus.NOT_FOUND, _missing(wanted))
+            raise Problem(HTTPStatus.NOT_FOUND, missing_trace(wanted))
         name = f"trace-{wanted}-{signal}.json"  # hex digits and one of two words: safe in a header
         attached = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(document, media_type="application/json", headers=attached)
@@ -209,11 +209,12 @@ def trace_routes(questions: Questions) -> APIRouter:
     return routes
 
 
-def _missing(trace_id: str) -> str:
+def missing_trace(trace_id: str) -> str:
+    """Return what is said of a trace of which nothing is kept."""
     return f"nothing is kept of trace {trace_id}: it has not arrived yet, or its retention is over"
 
 
-def _normal(trace_id: str, field: str = "") -> str:
+def normal_trace_id(trace_id: str, field: str = "") -> str:
     """Return the id in lower case; raises `Problem` saying what would be right."""
     lowered = trace_id.lower()
     if not _TRACE_ID.fullmatch(lowered) or not lowered.strip("0"):

@@ -1,0 +1,1 @@
+"""What broke, where, since when and why, as the API tells it."""

@@ -1,0 +1,79 @@
+"""Incidents as the API tells them."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from glasshouse_collector.api.insights.model import AnalysisAnswer
+from glasshouse_collector.core.incidents import Incident, Severity
+
+
+class FeedbackShown(BaseModel):
+    """What a user said of an insight."""
+
+    id: int
+    rating: Literal[-1, 1] = Field(description="1: it helped; -1: it did not")
+    incident_id: str | None
+    lookback_minutes: int | None
+    correction: str
+    service: str
+    kind: str
+    created_at: datetime
+
+
+class IncidentSummary(BaseModel):
+    """Signals that belong together in time and along the call graph."""
+
+    id: str = Field(description="12 hex digits; empty where it was found for this answer and is not kept")
+    title: str
+    status: Literal["open", "resolved"]
+    severity: Severity
+    start_time: datetime
+    end_time: datetime | None = Field(description="null: it goes on")
+    last_seen: datetime = Field(description="The end of the last minute in which something was wrong")
+    services: list[str] = Field(description="Those it touches, the root first")
+    signals: list[str] = Field(description="What was noticed, one sentence each")
+
+    @classmethod
+    def of(cls, incident: Incident) -> "IncidentSummary":
+        """Return an incident as it is told."""
+        return cls.model_validate(_told(incident))
+
+
+class IncidentDetails(IncidentSummary):
+    """One incident, with what its analysis found and what users said of it."""
+
+    analysis: AnalysisAnswer | None = Field(description="null: it has not been analysed yet")
+    feedback: list[FeedbackShown] = Field(description="The latest first, at most 100")
+
+
+class IncidentPage(BaseModel):
+    """Incidents, those that began last first."""
+
+    incidents: list[IncidentSummary]
+    next_cursor: str | None = Field(description="For the page after this one; null: there is none")
+    start_time: str
+    end_time: str
+
+
+def _told(incident: Incident) -> dict[str, object]:
+    return {
+        "id": incident.id,
+        "title": incident.title,
+        "status": incident.status,
+        "severity": incident.severity,
+        "start_time": incident.started_at,
+        "end_time": incident.ended_at,
+        "last_seen": incident.last_seen_at,
+        "services": list(incident.services),
+        "signals": list(incident.signals),
+    }
+
+
+def incident_details(incident: Incident, feedback: list[FeedbackShown]) -> IncidentDetails:
+    """Return an incident with its analysis."""
+    analysis = AnalysisAnswer.model_validate(incident.answer) if incident.answer else None
+    return IncidentDetails.model_validate(
+        {**_told(incident), "analysis": analysis, "feedback": [it.model_dump() for it in feedback]}
+    )
