@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glasshouse_collector.pipeline.processors.redact import _CARD, _EMAIL, RULES
+from glasshouse_collector.core.redaction import CARD, EMAIL, RULES
 from glasshouse_collector.pipeline.processors.screening import JointScreen, Screen, best_screen
 
-RULES_OF_ALL = [*RULES.values(), _EMAIL]
+RULES_OF_ALL = [*RULES.values(), EMAIL]
 HINTS = [hint for rule in RULES_OF_ALL for hint in rule.hints]
 PATTERNS = [rule.pattern for rule in RULES_OF_ALL]
 
@@ -48,7 +48,7 @@ def joint() -> Screen:
 
 def _matched(texts: Sequence[str]) -> set[int]:
     array = pa.array(texts, pa.string())
-    found = [pc.match_substring_regex(array, pattern).to_pylist() for pattern in [*PATTERNS, _CARD]]
+    found = [pc.match_substring_regex(array, pattern).to_pylist() for pattern in [*PATTERNS, CARD]]
     return {index for index in range(len(texts)) if any(each[index] for each in found)}
 
 

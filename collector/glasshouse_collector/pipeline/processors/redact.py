@@ -1,94 +1,36 @@
 """Hides secrets: by the attribute's key, and by what a value looks like."""
 
-import re
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from glasshouse_collector.core.batch import Batch
 from glasshouse_collector.core.components import ComponentConfig, Services
 from glasshouse_collector.core.metrics import Metrics
+from glasshouse_collector.core.redaction import (
+    CARD,
+    EMAIL,
+    NAMES_OF_SECRETS,
+    REDACTED,
+    RULES,
+    Re2Pattern,
+    Rule,
+    without_cards,
+)
 from glasshouse_collector.pipeline.columns import change_texts, change_values, on_distinct
 from glasshouse_collector.pipeline.processors.screening import Indices, best_screen
 
-REDACTED = "[redacted]"
-
-NAMES_OF_SECRETS = (
-    r"(?i)(^|[._\-])(password|passwd|pwd|secret|client_secret|api_?key|apikey|x-api-key|access_?key|private_?key"
-    r"|access_?token|refresh_?token|id_?token|auth_?token|session_?token|token|authorization"
-    r"|proxy-authorization|cookie|set-cookie|credentials?)([._\-]\d+)?$"
-)
-
-
-class Rule(NamedTuple):
-    """What is hidden: an RE2 pattern and what takes its place; `hints` are cheaper to search for.
-
-    Every match of the pattern holds a match of a hint. Hints look at no word's end, and mean the same
-    in RE2 and in Rust's `regex`.
-    """
-
-    pattern: str
-    replacement: str
-    hints: tuple[str, ...]
-
-
-RULES = {
-    "private_key": Rule(
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(-----END [A-Z ]*PRIVATE KEY-----)?",
-        REDACTED,
-        ("-----BEGIN [A-Z ]*PRIVATE KEY-----",),
-    ),
-    "jwt": Rule(
-        r"eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*",
-        REDACTED,
-        (r"eyJ[A-Za-z0-9_\-]{8,}\.eyJ",),
-    ),
-    "authorization": Rule(
-        r"(?i)\b(bearer|basic) +[A-Za-z0-9._~+/\-]{12,}=*", rf"\1 {REDACTED}", ("(?i)(bearer|basic) ",)
-    ),
-    "cloud_key": Rule(
-        r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bsk-[A-Za-z0-9_\-]{20,}|\bxox[abprs]-[A-Za-z0-9\-]{10,}",
-        REDACTED,
-        (
-            r"(AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36}|sk-[A-Za-z0-9_\-]{20}|xox[abprs]-[A-Za-z0-9\-]{10}",
-        ),
-    ),
-    "assignment": Rule(
-        r"""(?i)\b(password|passwd|pwd|secret|api_?key|access_token|refresh_token|token)(["']?\s*[=:]\s*["']?)[^\s"'&,;}\[][^\s"'&,;}]*""",
-        rf"\1\2{REDACTED}",
-        ("(?i)(passw|pwd|secret)", "(?i)(api_?key|token)"),
-    ),
-    "url_credentials": Rule(r"(://[^/\s:@]+):[^/\s@]+@", rf"\1:{REDACTED}@", ("://[^/:@]+:[^/@]+@",)),
-}
-"""Always on, by name."""
-
-_CARD = (
-    r"\b(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|3[47]\d{2}|6(?:011|5\d{2}))[ \-]?\d{4}[ \-]?\d{4}[ \-]?\d{1,7}\b"
-)
-_EMAIL = Rule(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}", REDACTED, (r"@[A-Za-z0-9.\-]+\.",))
 _CARD_CHARACTERS, _SHORTEST_CARD = b"0123456789 -", 13
-_LUHN_TOP = 9
-
-
-def _re2(pattern: str) -> str:
-    try:
-        pc.match_substring_regex(pa.array([""]), pattern)
-    except pa.ArrowInvalid as invalid:
-        raise ValueError(f"no RE2 pattern: {invalid}") from None
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_re2)]
 
 
 class RedactConfig(ComponentConfig):
     """What is hidden besides the built-in rules."""
 
-    keys: tuple[Pattern, ...] = Field((), description="more attribute keys whose values are hidden (RE2)")
-    patterns: tuple[Pattern, ...] = Field((), description="more texts to hide wherever they stand (RE2)")
+    keys: tuple[Re2Pattern, ...] = Field((), description="more attribute keys whose values are hidden (RE2)")
+    patterns: tuple[Re2Pattern, ...] = Field((), description="more texts to hide wherever they stand (RE2)")
     allow_keys: tuple[str, ...] = Field((), description="exact attribute keys that are never hidden by name")
     secrets: bool = Field(True, description="hide passwords, tokens, keys and authorization headers")
     cards: bool = Field(True, description="hide payment card numbers (checked by the Luhn digit)")
@@ -109,7 +51,7 @@ class RedactProcessor:
         self._redacted = services.get(Metrics).redacted_values
         self._keys = "|".join(f"(?:{key})" for key in self._key_patterns())
         self._rules = self._value_rules()
-        exact = [rule.pattern for rule in self._rules.values()] + ([_CARD] if config.cards else [])
+        exact = [rule.pattern for rule in self._rules.values()] + ([CARD] if config.cards else [])
         self._exact = "|".join(f"(?:{pattern})" for pattern in exact)
         # What a user's own pattern holds is not known, so with one every value is looked at closely.
         hints = [hint for rule in self._rules.values() for hint in rule.hints]
@@ -122,7 +64,7 @@ class RedactProcessor:
     def _value_rules(self) -> dict[str, Rule]:
         rules = dict(RULES) if self._config.secrets else {}
         if self._config.emails:
-            rules["email"] = _EMAIL
+            rules["email"] = EMAIL
         return rules | {
             f"pattern_{i}": Rule(own, REDACTED, ()) for i, own in enumerate(self._config.patterns)
         }
@@ -169,9 +111,7 @@ class RedactProcessor:
             self._count(signal, name, replaced, after)
             replaced = after
         if self._config.cards:
-            after = pa.array(
-                [_CARD_NUMBER.sub(_hide_card, text) for text in replaced.to_pylist()], pa.string()
-            )
+            after = pa.array([without_cards(text) for text in replaced.to_pylist()], pa.string())
             self._count(signal, "card", replaced, after)
             replaced = after
         if replaced.equals(found):
@@ -196,12 +136,3 @@ class RedactProcessor:
             np.asarray(pc.match_substring_regex(texts.take(pa.array(found)), self._exact))
         )
         return found.take(closer)
-
-
-_CARD_NUMBER = re.compile(_CARD)
-
-
-def _hide_card(found: re.Match[str]) -> str:
-    digits = [int(character) for character in found[0] if character.isdigit()]
-    doubled = [digit * 2 - (_LUHN_TOP if digit * 2 > _LUHN_TOP else 0) for digit in digits[-2::-2]]
-    return found[0] if (sum(digits[-1::-2]) + sum(doubled)) % 10 else REDACTED

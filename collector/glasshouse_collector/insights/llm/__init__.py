@@ -1,0 +1,1 @@
+"""Lets a language model word what the analysis found; needed for nothing, and believed in nothing."""
