@@ -11,8 +11,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs, SeverityNumber
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AggregationTemporality,
     Exemplar,
     Metric,
     NumberDataPoint,
@@ -67,7 +68,7 @@ LOGS = ExportLogsServiceRequest(
                     log_records=[
                         LogRecord(
                             time_unix_nano=NOW,
-                            severity_number=17,
+                            severity_number=SeverityNumber.SEVERITY_NUMBER_ERROR,
                             body=AnyValue(string_value="é failed"),
                             trace_id=TRACE,
                             span_id=SPAN,
@@ -89,7 +90,7 @@ POINTS = ExportMetricsServiceRequest(
                             name="calls",
                             sum=Sum(
                                 is_monotonic=True,
-                                aggregation_temporality=2,
+                                aggregation_temporality=AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE,
                                 data_points=[
                                     NumberDataPoint(
                                         time_unix_nano=NOW,
