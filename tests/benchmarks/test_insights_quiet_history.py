@@ -22,6 +22,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
+from glasshouse_collector.send.files import Request
 from insights.asking import replay
 from insights.quiet_history import DAY, History, fill
 from insights.recorder import json_line
@@ -78,7 +79,7 @@ def recorded(folder: Path) -> list[Path]:
         name="counter", sum=Sum(data_points=points, is_monotonic=True, aggregation_temporality=cumulative)
     )
     scope = ScopeMetrics(metrics=[level, counter])
-    requests = {
+    requests: dict[str, Request] = {
         "traces": ExportTraceServiceRequest(
             resource_spans=[ResourceSpans(resource=SHOP, scope_spans=[ScopeSpans(spans=spans)])]
         ),
@@ -116,8 +117,8 @@ def test_sessions_come_whole_and_at_the_rate_of_the_recording(filled: tuple[Path
     [spans] = ask(
         data,
         f"""SELECT count() AS spans, uniq(TraceId, SpanId) AS different,
-        countIf(SpanName = 'level 1') AS below, countIf(ParentSpanId != '' AND ParentSpanId NOT IN (SELECT SpanId FROM otel_traces WHERE {QUIET}))
-            AS orphans FROM otel_traces WHERE {QUIET}""",
+        countIf(SpanName = 'level 1') AS below, countIf(ParentSpanId != ''
+            AND ParentSpanId NOT IN (SELECT SpanId FROM otel_traces WHERE {QUIET})) AS orphans FROM otel_traces WHERE {QUIET}""",
     )
     assert int(spans["spans"]) == int(spans["different"]) == history.spans
     assert int(spans["spans"]) == pytest.approx(3 * HOURS * 3600, rel=0.1)
@@ -126,7 +127,8 @@ def test_sessions_come_whole_and_at_the_rate_of_the_recording(filled: tuple[Path
     [logs] = ask(
         data,
         f"""SELECT count() AS logs,
-            countIf((TraceId, SpanId) NOT IN (SELECT TraceId, SpanId FROM otel_traces)) AS astray FROM otel_logs WHERE {QUIET}""",
+            countIf((TraceId, SpanId) NOT IN (SELECT TraceId, SpanId FROM otel_traces)) AS astray
+            FROM otel_logs WHERE {QUIET}""",
     )
     assert (int(logs["logs"]) * 3, int(logs["astray"])) == (int(spans["spans"]) * 2, 0)
 
