@@ -10,6 +10,8 @@ import httpx
 from glasshouse_collector.api import create_app
 from glasshouse_collector.control import Database, Keyring, Keys, KeySettings, Projects
 from glasshouse_collector.control.access import KeyAccess
+from glasshouse_collector.control.feedback import Feedback
+from glasshouse_collector.control.incidents import Incidents
 from glasshouse_collector.core.access import Authenticator, Scope
 from glasshouse_collector.core.clock import SystemClock
 from glasshouse_collector.core.components import Services
@@ -55,6 +57,8 @@ def controlled_api(services: Services, url: str, token: str | None = None) -> It
     services.provide(Projects, projects)
     services.provide(Keys, keys)
     services.provide(Keyring, keyring)
+    services.provide(Incidents, Incidents(database))
+    services.provide(Feedback, Feedback(database))
     try:
         with serving(create_app(services)) as address, httpx.Client(base_url=address, timeout=60) as client:
             yield ControlledApi(client, projects, keys, keyring)

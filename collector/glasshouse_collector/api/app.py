@@ -15,7 +15,9 @@ from glasshouse_collector.api.questions import PREFIX, Questions
 from glasshouse_collector.api.routes.attributes import attribute_routes
 from glasshouse_collector.api.routes.errors import error_routes
 from glasshouse_collector.api.routes.health import health_routes
+from glasshouse_collector.api.routes.incidents import incident_routes
 from glasshouse_collector.api.routes.ingest import ingest_routes
+from glasshouse_collector.api.routes.insight_feedback import feedback_routes
 from glasshouse_collector.api.routes.keys import key_routes
 from glasshouse_collector.api.routes.log_patterns import log_pattern_routes
 from glasshouse_collector.api.routes.log_tail import log_tail_routes
@@ -84,6 +86,8 @@ def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> A
     routes.include_router(attribute_routes(questions))
     routes.include_router(error_routes(questions))
     routes.include_router(sql_routes(questions))
+    routes.include_router(incident_routes(services))
+    routes.include_router(feedback_routes(services))
     return routes
 
 

@@ -5,21 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.insights.feedback_model import FeedbackShown
 from glasshouse_collector.api.insights.model import AnalysisAnswer
 from glasshouse_collector.core.incidents import Incident, Severity
-
-
-class FeedbackShown(BaseModel):
-    """What a user said of an insight."""
-
-    id: int
-    rating: Literal[-1, 1] = Field(description="1: it helped; -1: it did not")
-    incident_id: str | None
-    lookback_minutes: int | None
-    correction: str
-    service: str
-    kind: str
-    created_at: datetime
 
 
 class IncidentSummary(BaseModel):
@@ -73,7 +61,6 @@ def _told(incident: Incident) -> dict[str, object]:
 
 def incident_details(incident: Incident, feedback: list[FeedbackShown]) -> IncidentDetails:
     """Return an incident with its analysis."""
-    analysis = AnalysisAnswer.model_validate(incident.answer) if incident.answer else None
     return IncidentDetails.model_validate(
-        {**_told(incident), "analysis": analysis, "feedback": [it.model_dump() for it in feedback]}
+        {**_told(incident), "analysis": incident.answer or None, "feedback": feedback}
     )
