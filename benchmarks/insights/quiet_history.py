@@ -18,7 +18,7 @@ from programs import Failed
 DAY: Final = 86_400 * SECOND
 _RAMP_SECONDS: Final = 20
 """Left out at both ends of a recording: processes start and stop there."""
-_STRETCHES_AT_ONCE: Final = 10
+_STRETCHES_AT_ONCE: Final = 30
 _POISSON: Final = (
     "multiIf({u} < 0.36788, 0, {u} < 0.73576, 1, {u} < 0.91970, 2, {u} < 0.98101, 3, {u} < 0.99634, 4, 5)"
 )

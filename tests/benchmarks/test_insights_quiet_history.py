@@ -22,7 +22,6 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from glasshouse_collector.send.files import Request
 from insights.asking import replay
 from insights.quiet_history import DAY, History, fill
 from insights.recorder import json_line
@@ -78,20 +77,20 @@ def recorded(folder: Path) -> list[Path]:
     counter = Metric(
         name="counter", sum=Sum(data_points=points, is_monotonic=True, aggregation_temporality=cumulative)
     )
-    scope = ScopeMetrics(metrics=[level, counter])
-    requests: dict[str, Request] = {
-        "traces": ExportTraceServiceRequest(
-            resource_spans=[ResourceSpans(resource=SHOP, scope_spans=[ScopeSpans(spans=spans)])]
-        ),
-        "logs": ExportLogsServiceRequest(
-            resource_logs=[ResourceLogs(resource=SHOP, scope_logs=[ScopeLogs(log_records=logs)])]
-        ),
-        "metrics": ExportMetricsServiceRequest(
-            resource_metrics=[ResourceMetrics(resource=SHOP, scope_metrics=[scope])]
-        ),
-    }
-    for signal, request in requests.items():
-        (folder / f"{signal}.jsonl.gz").write_bytes(gzip.compress(json_line(request)))
+    traces = ExportTraceServiceRequest(
+        resource_spans=[ResourceSpans(resource=SHOP, scope_spans=[ScopeSpans(spans=spans)])]
+    )
+    records = ExportLogsServiceRequest(
+        resource_logs=[ResourceLogs(resource=SHOP, scope_logs=[ScopeLogs(log_records=logs)])]
+    )
+    metrics = ExportMetricsServiceRequest(
+        resource_metrics=[
+            ResourceMetrics(resource=SHOP, scope_metrics=[ScopeMetrics(metrics=[level, counter])])
+        ]
+    )
+    (folder / "traces.jsonl.gz").write_bytes(gzip.compress(json_line(traces)))
+    (folder / "logs.jsonl.gz").write_bytes(gzip.compress(json_line(records)))
+    (folder / "metrics.jsonl.gz").write_bytes(gzip.compress(json_line(metrics)))
     return sorted(folder.glob("*.gz"))
 
 
@@ -118,7 +117,8 @@ def test_sessions_come_whole_and_at_the_rate_of_the_recording(filled: tuple[Path
         data,
         f"""SELECT count() AS spans, uniq(TraceId, SpanId) AS different,
         countIf(SpanName = 'level 1') AS below, countIf(ParentSpanId != ''
-            AND ParentSpanId NOT IN (SELECT SpanId FROM otel_traces WHERE {QUIET})) AS orphans FROM otel_traces WHERE {QUIET}""",
+            AND ParentSpanId NOT IN (SELECT SpanId FROM otel_traces WHERE {QUIET})) AS orphans
+        FROM otel_traces WHERE {QUIET}""",
     )
     assert int(spans["spans"]) == int(spans["different"]) == history.spans
     assert int(spans["spans"]) == pytest.approx(3 * HOURS * 3600, rel=0.1)
