@@ -253,6 +253,24 @@ class Beside:
     )
 
 
+class Wording:
+    """The language model that may word what insights find, where one is configured."""
+
+    model_answers = counter(
+        "glasshouse_insights_model_answers",
+        "Questions to the language model, by whether its answer was used",
+        "questions",
+        ("result",),
+    )
+    gen_ai_token_usage = histogram(
+        "gen_ai_client_token_usage",
+        "Tokens of one call of the language model, as its server counts them",
+        "tokens",
+        ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"),
+        buckets=[4.0**power for power in range(14)],
+    )
+
+
 ROOMS: dict[str, type] = {
     "What comes in": Receiving,
     "The journal": Journaling,
@@ -260,6 +278,7 @@ ROOMS: dict[str, type] = {
     "Delivery": Delivering,
     "The Prometheus exporter": Showing,
     "API, alerts, certificates": Beside,
+    "The language model": Wording,
 }
 
 LABELS = {
@@ -268,11 +287,17 @@ LABELS = {
     "exporter": "an exporter, by its name in the configuration",
     "family": "the metric family, as on the page",
     "file": "the path, as configured",
+    "gen_ai_operation_name": "`chat`",
+    "gen_ai_provider_name": "whose protocol is spoken, by the address: `openai` where it tells nothing else",
+    "gen_ai_request_model": "the model, as configured",
+    "gen_ai_token_type": "`input` or `output`",
     "kind": "the OTLP service called: `traces`, `logs`, `metrics`; of `decode_seconds` a run's, by `+`",
     "method": "the HTTP method",
     "outcome": "`reloaded`: used for new connections; `kept`: of no use, so that what was before stays",
     "project": "whose telemetry it is: `default` unless its key says otherwise, `_self` the collector's own",
     "reason": "why, in a word",
+    "result": "`used`, or why the rules' words stood: `not_installed`, `no_budget`, `unreachable`, "
+    "`timed_out`, `refused`, `failed`, `malformed`, `not_grounded`",
     "route": "the pattern of the route, not the path asked for",
     "rule": "the rule of the redact processor that hid it",
     "scope": "what was asked for: `ingest`, `read`, `admin`",
@@ -287,7 +312,7 @@ LABELS = {
 """What the labels' values are."""
 
 
-class Metrics(Receiving, Journaling, Forming, Delivering, Showing, Beside):
+class Metrics(Receiving, Journaling, Forming, Delivering, Showing, Beside, Wording):
     """One collector's metrics, on a registry of their own (so that a test can have many)."""
 
     def __init__(self) -> None:
