@@ -20,10 +20,12 @@ from alert_notifications import alert, notification, tell
 from collector_process import CollectorProcess, until
 from glasshouse_collector.core.clock import SystemClock
 from glasshouse_collector.core.declarations import declared_by
-from glasshouse_collector.core.metrics import ROOMS
+from glasshouse_collector.core.metrics import ROOMS, Wording
 
 ONLY_WITH_TLS = {"glasshouse_certificate_reloads_total"}
 """Counted where certificates are set; tests/receivers/test_tls.py sees it."""
+ONLY_WITH_A_MODEL = {sample for each in declared_by(Wording).values() for sample in each.samples}
+"""Counted where a language model is configured; tests/insights/llm sees it."""
 DECLARED = {each.name: each for room in ROOMS.values() for each in declared_by(room).values()}
 PROTOBUF = {"content-type": "application/x-protobuf"}
 JOURNAL_BYTES = 4 << 20
@@ -196,15 +198,15 @@ def full(seen: Seen, quiet: Page) -> Page:
 def test_every_declared_metric_has_samples(full: Page) -> None:
     """With the labels it declares, and no others."""
     samples = {sample: declared.labels for declared in DECLARED.values() for sample in declared.samples}
-    assert samples.keys() - ONLY_WITH_TLS <= full.samples.keys()
+    assert samples.keys() - ONLY_WITH_TLS - ONLY_WITH_A_MODEL <= full.samples.keys()
     for sample, names in samples.items():
         for labels, _ in full.samples.get(sample, []):
             assert labels.keys() - {"le"} == set(names), sample
 
 
 def test_every_sample_is_of_a_declared_metric(full: Page) -> None:
-    """Whatever starts with our name stands in docs/metrics.md."""
-    ours = {name for name in full.families if name.startswith("glasshouse_")}
+    """Whatever starts with our name, or is ours by convention, stands in docs/metrics.md."""
+    ours = {name for name in full.families if name.startswith(("glasshouse_", "gen_ai_"))}
     assert ours == DECLARED.keys()
 
 
