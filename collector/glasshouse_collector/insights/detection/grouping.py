@@ -1,0 +1,185 @@
+"""Makes incidents of signals: those that are near in time and along the call graph are one."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from glasshouse_collector.core.incidents import Incident, Severity
+from glasshouse_collector.insights.detection.neighbours import Neighbours, belong_together, neighbours_of
+from glasshouse_collector.insights.detection.signals import MINUTE, SUPPORTING, Signal, SignalKind
+from glasshouse_collector.insights.windows import Window
+
+CALM: Final = timedelta(minutes=5)
+"""After so long without a signal an incident has ended."""
+_FLAPPING: Final = timedelta(minutes=10)
+"""One that comes again so soon after its end goes on."""
+MOST_SIGNALS: Final = 20
+MOST_SERVICES: Final = 50
+_MOST: Final = 0.5
+_ORDER: Final = list(Severity)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Grouping:
+    """The incidents of a project, minute by minute.
+
+    `known` are those that are open or ended lately; `callers` reads who called whom up to a minute, and
+    is asked only where something is strange.
+    """
+
+    def __init__(
+        self, project: str, known: Sequence[Incident], callers: Callable[[int], set[tuple[str, str]]]
+    ) -> None:
+        self._project = project
+        self._incidents = {incident.id: incident for incident in known}
+        self._known = dict(self._incidents)
+        self._callers = callers
+        self._calls: set[tuple[str, str]] | None = None
+
+    @property
+    def changed(self) -> list[Incident]:
+        """Those that are new, have grown or have ended, the oldest first."""
+        found = [each for each in self._incidents.values() if self._known.get(each.id) != each]
+        return sorted(found, key=lambda each: (each.started_at, each.id))
+
+    @property
+    def strange_times(self) -> list[Window]:
+        """When something was wrong: no times to compare others with."""
+        return [window_of(each) for each in self._incidents.values()]
+
+    def absorb(self, minute: int, signals: Sequence[Signal]) -> None:
+        """Take what was strange in a minute (of the Unix epoch), and end what was not for long enough."""
+        until = moment((minute + 1) * MINUTE)
+        opening = [signal for signal in signals if signal.kind not in SUPPORTING]
+        if opening:
+            if self._calls is None:
+                self._calls = self._callers(minute)
+            neighbours = neighbours_of(self._calls)
+            for group in _grouped(opening, neighbours):
+                services = {signal.service for signal in group}
+                more = [each for each in signals if each.kind in SUPPORTING and each.service in services]
+                self._grow(group + more, neighbours)
+        for incident in list(self._incidents.values()):
+            if incident.status == "open" and until - incident.last_seen_at >= CALM:
+                self._incidents[incident.id] = replace(
+                    incident, status="resolved", ended_at=incident.last_seen_at
+                )
+
+    def add(self, incident_id: str, signals: Sequence[Signal]) -> None:
+        """Add signals to an incident that is there."""
+        incident = self._incidents[incident_id]
+        self._incidents[incident_id] = _grown(incident, signals, incident.last_seen_at, incident.severity)
+
+    def _grow(self, signals: list[Signal], neighbours: Neighbours) -> None:
+        until = moment(max(signal.until for signal in signals))
+        severity = _severity(signals, {called for _, called in self._calls or ()})
+        joined = self._joined(signals, neighbours)
+        if joined is None:
+            joined = _begun(self._project, signals, until, severity)
+        self._incidents[joined.id] = _grown(joined, signals, until, severity)
+
+    def _joined(self, signals: Sequence[Signal], neighbours: Neighbours) -> Incident | None:
+        """Return the incident that signals belong to: the one that began first."""
+        services = {signal.service for signal in signals}
+        since = moment(min(signal.since for signal in signals))
+        near = [
+            incident
+            for incident in self._incidents.values()
+            if (incident.ended_at is None or since - incident.ended_at <= _FLAPPING)
+            and belong_together(services, incident.services, neighbours)
+        ]
+        return min(near, key=lambda incident: (incident.started_at, incident.id), default=None)
+
+
+def moment(unix_nano: int) -> datetime:
+    """Return a time as a datetime, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=unix_nano // 1000)
+
+
+def nanoseconds(when: datetime) -> int:
+    """Return a datetime as nanoseconds since the Unix epoch."""
+    return (when - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def window_of(incident: Incident) -> Window:
+    """Return when something was wrong, as far as is known."""
+    start = nanoseconds(incident.started_at)
+    return Window(start, max(nanoseconds(incident.last_seen_at), start + 1))
+
+
+def _grouped(signals: Sequence[Signal], neighbours: Neighbours) -> list[list[Signal]]:
+    groups: list[list[Signal]] = []
+    for signal in sorted(signals, key=lambda each: (each.since, -each.surprise, each.service)):
+        together, apart = [signal], []
+        for group in groups:
+            if belong_together([signal.service], {each.service for each in group}, neighbours):
+                together = group + together
+            else:
+                apart.append(group)
+        groups = [*apart, together]
+    return groups
+
+
+def _begun(project: str, signals: Sequence[Signal], until: datetime, severity: Severity) -> Incident:
+    """Return a new incident; its id is the same whoever finds it."""
+    first = min(signals, key=lambda each: (each.kind in SUPPORTING, each.since, -each.surprise))
+    since = min(signal.since for signal in signals)
+    named = f"{project}|{first.service}|{since}"
+    return Incident(
+        id=hashlib.sha256(named.encode()).hexdigest()[:12],
+        project=project,
+        started_at=moment(since),
+        ended_at=None,
+        last_seen_at=until,
+        status="open",
+        severity=severity,
+        title=first.what,
+        services=(),
+        signals=(),
+        fingerprint=f"{first.service}|unknown|{first.operation}",
+    )
+
+
+def _grown(incident: Incident, signals: Sequence[Signal], until: datetime, severity: Severity) -> Incident:
+    ordered = sorted(signals, key=lambda each: (each.kind in SUPPORTING, each.since, -each.surprise))
+    services = dict.fromkeys([*incident.services, *(signal.service for signal in ordered)])
+    said = {sentence.rpartition(": ")[0]: sentence for sentence in incident.signals}
+    for signal in ordered:
+        said.setdefault(signal.what, signal.sentence)
+    return replace(
+        incident,
+        started_at=min(incident.started_at, *(moment(signal.since) for signal in ordered))
+        if not incident.answer
+        else incident.started_at,
+        last_seen_at=max(incident.last_seen_at, until),
+        status="open",
+        ended_at=None,
+        severity=min(incident.severity, severity, key=_ORDER.index),
+        services=tuple(services)[:MOST_SERVICES],
+        signals=tuple(said.values())[:MOST_SIGNALS],
+    )
+
+
+def _severity(signals: Sequence[Signal], called: set[str]) -> Severity:
+    """Return how bad it is: the worst for what fails where requests come in from outside."""
+    return min((_severity_of(signal, called) for signal in signals), key=_ORDER.index)
+
+
+def _severity_of(signal: Signal, called: set[str]) -> Severity:
+    outside = signal.at_entry and signal.service not in called
+    mostly = signal.after >= _MOST
+    match signal.kind:
+        case SignalKind.ERRORS:
+            return Severity.CRITICAL if outside and mostly else Severity.HIGH
+        case SignalKind.SILENT:
+            return Severity.HIGH
+        case SignalKind.SLOW:
+            return Severity.HIGH if outside and mostly else Severity.MEDIUM
+        case SignalKind.EXCEPTION | SignalKind.MISSING_CALLS:
+            return Severity.MEDIUM
+        case SignalKind.LOG_PATTERN if signal.severe:
+            return Severity.MEDIUM
+        case _:
+            return Severity.LOW

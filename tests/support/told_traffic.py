@@ -1,0 +1,134 @@
+"""Hours of traffic of a small shop, minute by minute, as spans in a store; by chance, but the same each time.
+
+gateway ──▶ checkout ──▶ payment          search, beside them
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from glasshouse_collector.core.batch import Signal
+from glasshouse_collector.core.schema import TABLE_COLUMNS
+from glasshouse_collector.store import Store
+
+MINUTE: Final = 60 * 10**9
+DAY: Final = 1440 * MINUTE
+NOON: Final = 1_900_000_800 // 86_400 * DAY + 12 * 60 * MINUTE
+"""2030-03-17 12:00:00 UTC."""
+
+Rate = Callable[[int], float]
+"""Tells of each minute of the traffic how much there is."""
+
+
+def steadily(much: float) -> Rate:
+    """Return the rate of every minute."""
+    return lambda _: much
+
+
+def between(first: int, last: int, much: float, else_: float = 0.0) -> Rate:
+    """Return a rate that is another from a minute to before another one."""
+    return lambda minute: much if first <= minute < last else else_
+
+
+@dataclass
+class Service:
+    """What a service does a request: a server span that takes so long and fails so often, by minute."""
+
+    name: str
+    operation: str
+    parent: str = ""
+    milliseconds: Rate = steadily(20.0)
+    failing: Rate = steadily(0.0)
+    serving: Rate = steadily(1.0)
+
+
+@dataclass
+class Shop:
+    """The shop's services, as a test changes them."""
+
+    requests: Rate = steadily(30.0)
+    gateway: Service = field(default_factory=lambda: Service("gateway", "POST /orders"))
+    checkout: Service = field(default_factory=lambda: Service("checkout", "POST /checkout", "gateway"))
+    payment: Service = field(default_factory=lambda: Service("payment", "POST /charge", "checkout"))
+    search: Service = field(default_factory=lambda: Service("search", "GET /search"))
+
+    def keep(self, store: Store, start: int, minutes: int, seed: int = 1, project: str = "default") -> None:
+        """Write the traffic of so many minutes from `start` (nanoseconds) on."""
+        chance = np.random.default_rng(seed)
+        minute = np.repeat(
+            np.arange(minutes), chance.poisson([self.requests(each) for each in range(minutes)])
+        )
+        count = len(minute)
+        begun = start + minute * MINUTE + chance.integers(0, MINUTE, count)
+        traces = [f"{seed:08x}{int(start % 2**48):012x}{number:012x}" for number in range(count)]
+        reached: dict[str, npt.NDArray[np.bool_]] = {"": np.ones(count, np.bool_)}
+        for number, service in enumerate((self.gateway, self.checkout, self.payment, self.search)):
+            serving = np.array([service.serving(each) for each in range(minutes)])[minute]
+            there = reached[service.parent] & (chance.random(count) < serving)
+            reached[service.name] = there
+            rows = np.flatnonzero(there)
+            took = np.array([service.milliseconds(each) for each in range(minutes)])[minute[rows]]
+            failing = np.array([service.failing(each) for each in range(minutes)])[minute[rows]]
+            columns = {
+                "Timestamp": begun[rows],
+                "TraceId": [traces[row] for row in rows],
+                "SpanId": [f"{number + 1:02x}{row:014x}" for row in rows],
+                "ParentSpanId": [_parent(service, row) for row in rows],
+                "SpanName": [service.operation] * len(rows),
+                "SpanKind": ["Server"] * len(rows),
+                "ServiceName": [service.name] * len(rows),
+                "Duration": (took * 1e6 * chance.lognormal(0, 0.3, len(rows))).astype(np.uint64),
+                "StatusCode": np.where(chance.random(len(rows)) < failing, "Error", "Unset"),
+            }
+            keep_rows(store, Signal.TRACES, columns, f"{project}-{seed}-{start}-{service.name}", project)
+
+
+_NUMBERS: Final = {"": 0, "gateway": 1, "checkout": 2, "payment": 3, "search": 4}
+
+
+def _parent(service: Service, row: np.signedinteger[Any]) -> str:
+    return f"{_NUMBERS[service.parent]:02x}{row:014x}" if service.parent else ""
+
+
+def keep_rows(
+    store: Store, signal: Signal, columns: dict[str, Any], token: str, project: str = "default"
+) -> None:
+    """Insert rows of which some columns are given; the others are empty. A day's at a time."""
+    (time,) = (name for name in ("Timestamp", "TimeUnix") if name in columns)
+    times = np.asarray(columns[time], np.int64)
+    for day in np.unique(times // DAY):
+        chosen = np.flatnonzero(times // DAY == day)
+        count = len(chosen)
+        ours: dict[str, list[Any]] = {"Project": [project] * count, "BatchRow": list(range(count))}
+        ours["BatchId"] = [f"{token}-{day}"] * count
+        arrays = []
+        for each in TABLE_COLUMNS[signal]:
+            if each.name in columns:
+                values: Any = [columns[each.name][row] for row in chosen]
+            else:
+                values = ours.get(each.name, [_empty(each.type)] * count)
+            arrays.append(_array(values, each.type))
+        batch = pa.RecordBatch.from_arrays(arrays, schema=TABLE_COLUMNS[signal])
+        store.insert(signal, batch, token=f"{token}-{day}")
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, kind.value_type).cast(kind)
+    if pa.types.is_timestamp(kind):
+        return pa.array([int(value) for value in values], pa.int64()).cast(kind)
+    return pa.array(values, kind)
+
+
+def _empty(kind: pa.DataType) -> Any:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_map(kind) or pa.types.is_list(kind):
+        return []
+    if pa.types.is_boolean(kind):
+        return False
+    return 0 if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_timestamp(kind) else ""
