@@ -15,9 +15,9 @@ MOST_LINE: Final = 400
 """Characters of a line that are looked at."""
 _MOST_SERVICES: Final = 20
 
-_LINE: Final = f"substringUTF8(substringIndex(trimLeft(Body), '\\n', 1), 1, {MOST_LINE})"
+LINE: Final = f"substringUTF8(substringIndex(trimLeft(Body), '\\n', 1), 1, {MOST_LINE})"
 _HEX: Final = r"'\\b[0-9a-fA-F-]{{8,}}\\b'"
-_SHAPE: Final = f"replaceRegexpAll(replaceRegexpAll({_LINE}, {_HEX}, 'h'), '[0-9]+', '0')"
+SHAPE: Final = f"replaceRegexpAll(replaceRegexpAll({LINE}, {_HEX}, 'h'), '[0-9]+', '0')"
 _COUNT: Final = "SELECT count() AS Records FROM otel_logs WHERE {where}"
 _SHAPES: Final = f"""
 SELECT count() AS Records,
@@ -26,11 +26,11 @@ SELECT count() AS Records,
     countResample(0, {len(LEVELS)}, 1)(least(intDiv(SeverityNumber + 3, 4), {len(LEVELS) - 1})) AS Levels,
     groupUniqArray({_MOST_SERVICES})(ServiceName) AS Services,
     toUnixTimestamp64Nano(min(Timestamp)) AS FirstTime,
-    argMin(tuple(toString(BatchId), BatchRow, {_LINE}), Timestamp) AS First,
+    argMin(tuple(toString(BatchId), BatchRow, {LINE}), Timestamp) AS First,
     toUnixTimestamp64Nano(max(Timestamp)) AS LastTime,
-    argMax(tuple(toString(BatchId), BatchRow, {_LINE}), Timestamp) AS Last
+    argMax(tuple(toString(BatchId), BatchRow, {LINE}), Timestamp) AS Last
 FROM otel_logs WHERE {{where}}
-GROUP BY {_SHAPE} ORDER BY Records DESC, FirstTime LIMIT {MOST_SHAPES}
+GROUP BY {SHAPE} ORDER BY Records DESC, FirstTime LIMIT {MOST_SHAPES}
 SETTINGS max_rows_to_group_by = {10 * MOST_SHAPES}, group_by_overflow_mode = 'any'
 """  # noqa: S608  (constants; values are parameters)
 

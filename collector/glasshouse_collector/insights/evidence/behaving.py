@@ -1,0 +1,196 @@
+"""Clues in what spans do: calls and log lines that are missing or new, failures."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from glasshouse_collector.insights.behaviour import Deviation, Event, EventKind
+from glasshouse_collector.insights.evidence.clue import Clue
+from glasshouse_collector.insights.evidence.shown import entry_operation, shown_times, shown_traces
+from glasshouse_collector.insights.findings import Evidence, EvidenceKind, FaultKind
+from glasshouse_collector.insights.records import Records
+from glasshouse_collector.insights.spans import Floats, Spans
+from glasshouse_collector.insights.tree import NONE
+
+_LIKELY: Final = 0.5
+"""A span shows the fault where that is likelier than that it happens anyway."""
+_EXPLAINS: Final = 0.3
+"""What happens below a span explains what it does itself where it is so strong, compared with that."""
+_LEAST_OWN: Final = 0.2
+"""Of the spans that deviate, so many must not be explained by what is below them."""
+_MOST_SHOWN: Final = 4
+
+_THROWN: Final = re.compile(
+    r"exception|traceback|panic|\w(Error|Exception|Fault|Throwable)\b|threw|thrown|raised"
+    r"|stack ?trace|unhandled",
+    re.IGNORECASE,
+)
+_POOL: Final = re.compile(
+    r"pool.{0,40}(exhaust|limit|timeout|timed out|full|overflow)"
+    r"|(connection|thread|worker).{0,20}not available|too many (connections|clients)|timeout.{0,40}(pool|checkout|acquir)",
+    re.IGNORECASE,
+)
+
+
+def behaviour_clues(spans: Spans, records: Records, deviations: list[Deviation]) -> list[Clue]:
+    """Return the clues of deviations that nothing below their spans explains."""
+    likely = [each for each in deviations if each.probability > _LIKELY]
+    below = spans.tree.most_below(_strengths(spans, likely))
+    own = [(each, float((below[each.spans] < _EXPLAINS * each.evidence).mean())) for each in likely]
+    by_place: dict[int, list[tuple[Deviation, float]]] = {}
+    for each, share in own:
+        if share >= _LEAST_OWN:
+            by_place.setdefault(each.place, []).append((each, share))
+    return [
+        clue
+        for place, found in by_place.items()
+        for clue in _clues(spans, records, place, sorted(found, key=lambda it: -it[0].evidence * it[1] ** 2))
+    ]
+
+
+def _strengths(spans: Spans, deviations: list[Deviation]) -> Floats:
+    strength = np.zeros(len(spans))
+    for each in deviations:
+        strength[each.spans] = np.maximum(strength[each.spans], each.evidence)
+    return strength
+
+
+def _clues(
+    spans: Spans, records: Records, place: int, found: list[tuple[Deviation, float]]
+) -> Iterator[Clue]:
+    here = spans.places[place]
+    kind, dependency = _kind(spans, records, [each for each, _ in found])
+    told: set[tuple[str, bool]] = set()
+    for each, share in found:
+        said, evidence_kind, template = _said(spans, records, each)
+        if (said, each.more) in told or len(told) == _MOST_SHOWN:
+            continue
+        told.add((said, each.more))
+        strength = each.evidence * share**2
+        start, end = shown_times(spans, each.spans)
+        yield Clue(
+            service=here.service,
+            operation=entry_operation(spans, each.spans),
+            kind=kind,
+            strength=strength,
+            evidence=Evidence(
+                kind=evidence_kind,
+                text=f"{here.operation}: {said} in {each.after:.0%} of its calls, {each.before:.0%} before",
+                weight=strength,
+                service=here.service,
+                operation=here.operation,
+                before=float(each.before),
+                after=float(each.after),
+                unit="share of calls",
+                start=start,
+                end=end,
+                trace_ids=shown_traces(spans, each.spans),
+                template=template,
+            ),
+            group=f"behaviour {here.service}",
+            sort="behaviour",
+            rows=each.spans,
+            dependency=dependency,
+        )
+
+
+def _said(spans: Spans, records: Records, each: Deviation) -> tuple[str, EvidenceKind, str]:
+    """Return what happens, in words, of which kind of evidence that is, and the log template if any."""
+    event = each.event
+    if event.kind is EventKind.FEWER and event.other is not None and event.of is not None:
+        first = _subject(spans, records, Event(event.of, event.subject))
+        second = _subject(spans, records, Event(*event.other))
+        if event.of is EventKind.CALL:
+            return f"{first} is made less often than {second}", EvidenceKind.MISSING_CALLS, ""
+        return (
+            f"{first} is said less often than {second}",
+            EvidenceKind.MISSING_LOG,
+            _text(records, event.of, event.subject),
+        )
+    what = _subject(spans, records, event)
+    times = f" {event.times} times or more" if event.times > 1 else ""
+    template = _text(records, event.kind, event.subject)
+    if event.kind is EventKind.FAILURE:
+        return f"{what}", EvidenceKind.EXCEPTION, ""
+    if event.kind is EventKind.CALL:
+        kind = EvidenceKind.NEW_CALLS if each.more else EvidenceKind.MISSING_CALLS
+        return f"{what} is made{times}", kind, ""
+    kind = EvidenceKind.LOG_PATTERN if each.more else EvidenceKind.MISSING_LOG
+    return f"{what} is said{times}", kind, template
+
+
+def _subject(spans: Spans, records: Records, event: Event) -> str:
+    if event.kind is EventKind.CALL:
+        if not event.subject:
+            return "a call that is answered"
+        called = spans.places[event.subject - 1]
+        return f"the call {called.operation} ({called.service})"
+    if event.kind is EventKind.FAILURE:
+        return f"it fails with {spans.exception.texts[event.subject] or 'an error'}"
+    return f"“{_text(records, event.kind, event.subject)}”"
+
+
+def _text(records: Records, kind: EventKind, subject: int) -> str:
+    if kind is EventKind.TEMPLATE:
+        return records.template.texts[subject]
+    if kind in {EventKind.STATEMENT, EventKind.ERROR_STATEMENT}:
+        return records.statement.texts[subject]
+    return ""
+
+
+def _kind(spans: Spans, records: Records, found: list[Deviation]) -> tuple[FaultKind, str]:
+    """Return which kind of fault the deviations of one operation are, and what failed outside, if anything."""
+    texts = [_thrown_text(spans, records, each) for each in found if each.more]
+    if any(_POOL.search(text) for text in texts):
+        return FaultKind.POOL_EXHAUSTED, ""
+    outside = next((_outside(spans, each) for each in found if _is_failure(each)), "")
+    if outside:
+        return FaultKind.DEPENDENCY_ERROR, outside
+    if any(_is_failure(each) for each in found) or any(_THROWN.search(text) for text in texts):
+        return FaultKind.EXCEPTION, ""
+    if any(each.more and each.event.kind is EventKind.ERROR_STATEMENT for each in found):
+        return FaultKind.EARLY_RETURN, ""
+    if all(_is_of_records(each) for each in found) and _calls(spans, found[0]):
+        # All that the operation calls is still called; it was cut off where it would have said so.
+        return FaultKind.EXCEPTION, ""
+    return FaultKind.EARLY_RETURN, ""
+
+
+def _is_failure(each: Deviation) -> bool:
+    return each.more and each.event.kind is EventKind.FAILURE
+
+
+def _is_of_records(each: Deviation) -> bool:
+    kinds = {each.event.of or each.event.kind}
+    return EventKind.CALL not in kinds
+
+
+def _thrown_text(spans: Spans, records: Records, each: Deviation) -> str:
+    if each.event.kind is EventKind.FAILURE:
+        return spans.exception.texts[each.event.subject]
+    if each.event.kind is EventKind.ERROR_STATEMENT:
+        rows = np.flatnonzero(records.statement.codes == each.event.subject)[:1]
+        return records.template.texts[records.template.codes[rows[0]]] if len(rows) else ""
+    return ""
+
+
+def _outside(spans: Spans, each: Deviation) -> str:
+    """Return the name of what is called by these spans, where they are calls that nobody else tells of."""
+    outgoing = spans.outgoing[each.spans]
+    if outgoing.mean() < _LIKELY:
+        return ""
+    parent = spans.tree.parent
+    leaf = ~np.isin(each.spans, parent[parent != NONE])
+    if leaf.mean() < _LIKELY:
+        return ""
+    peers = spans.peer.codes[each.spans]
+    return spans.peer.texts[int(np.bincount(peers).argmax())] or "an unnamed dependency"
+
+
+def _calls(spans: Spans, each: Deviation) -> bool:
+    """Tell whether spans of the deviation's place call anything."""
+    parent = spans.tree.parent
+    rows = parent[parent != NONE]
+    return bool((spans.place[rows] == each.place).any())

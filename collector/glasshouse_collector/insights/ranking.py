@@ -1,0 +1,132 @@
+"""Clues added up: which service, which operation of it, which kind of fault."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from glasshouse_collector.insights.evidence.clue import Clue
+from glasshouse_collector.insights.evidence.releases import new_version
+from glasshouse_collector.insights.findings import MOST_ROOT_CAUSES, FaultKind, RootCause
+from glasshouse_collector.insights.paths import path_of
+from glasshouse_collector.insights.spans import Spans
+
+_MOST_EVIDENCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """What the ranking goes by; nothing else in the analysis was chosen by how well it ranks."""
+
+    least_evidence: float = 3.0
+    """Nats below which an observation is taken for chance."""
+    behaviour: float = 1.0
+    timing: float = 1.0
+    metric: float = 1.0
+    """How much a nat of each sort of clue counts."""
+    doubt: float = 4.0
+    """Nats at which a cause that stands alone is as likely right as wrong."""
+    sharpness: float = 1.5
+    """How fast confidence grows with the lead over the others."""
+
+
+DEFAULT: Final = Constants()
+
+_BUSY: Final = {FaultKind.SLOW_CODE, FaultKind.NETWORK_DELAY}
+_WORDS: Final = {
+    FaultKind.EXCEPTION: "fails by itself",
+    FaultKind.EARLY_RETURN: "returns without doing all its work",
+    FaultKind.CPU_CONTENTION: "is short of processor",
+    FaultKind.SLOW_CODE: "takes longer by itself",
+    FaultKind.NETWORK_DELAY: "is reached late: time is lost on the way to it or from it",
+    FaultKind.DEPENDENCY_ERROR: "gets errors from what it depends on",
+    FaultKind.DEPENDENCY_SLOW: "waits longer for what it depends on",
+    FaultKind.POOL_EXHAUSTED: "waits for places in a pool that are not given back",
+    FaultKind.BAD_RELEASE: "is wrong since a new release",
+    FaultKind.MEMORY_LEAK: "uses ever more memory",
+    FaultKind.SILENT: "fell silent",
+    FaultKind.OVERLOAD: "is asked for more than it can do",
+    FaultKind.UNKNOWN: "is different",
+}
+
+
+def rank(
+    spans: Spans,
+    clues: Sequence[Clue],
+    priors: Mapping[tuple[str, FaultKind], float],
+    constants: Constants = DEFAULT,
+) -> list[RootCause]:
+    """Return the services that clues point at, the likeliest cause first."""
+    by_service: dict[str, list[Clue]] = defaultdict(list)
+    for clue in clues:
+        by_service[clue.service].append(clue)
+    suspects = [_Suspect(spans, found, priors, constants) for found in by_service.values()]
+    suspects.sort(key=lambda suspect: (-suspect.score, suspect.service))
+    scores = np.array([suspect.score for suspect in suspects]) ** constants.sharpness
+    sure = scores / (scores.sum() + constants.doubt**constants.sharpness) if len(scores) else scores
+    return [
+        suspect.cause(spans, float(confidence))
+        for suspect, confidence in zip(suspects[:MOST_ROOT_CAUSES], sure, strict=False)
+        if suspect.score > 0
+    ]
+
+
+class _Suspect:
+    """A service, and what points at it."""
+
+    def __init__(
+        self,
+        spans: Spans,
+        clues: list[Clue],
+        priors: Mapping[tuple[str, FaultKind], float],
+        constants: Constants,
+    ) -> None:
+        self.service = clues[0].service
+        self.clues = sorted(clues, key=lambda clue: -clue.strength)
+        strongest: dict[str, Clue] = {}
+        for clue in self.clues:
+            strongest.setdefault(clue.group, clue)
+        self._strongest = list(strongest.values())
+        self.kind = self._kind(spans)
+        score = sum(clue.strength * getattr(constants, clue.sort) for clue in self._strongest)
+        self.score = float(score) * priors.get((self.service, self.kind), 1.0)
+
+    def _kind(self, spans: Spans) -> FaultKind:
+        votes: dict[FaultKind, float] = defaultdict(float)
+        for clue in self._strongest:
+            votes[clue.kind] += clue.strength
+        if FaultKind.CPU_CONTENTION in votes:
+            votes[FaultKind.CPU_CONTENTION] += sum(votes.pop(kind, 0.0) for kind in _BUSY)
+        kind = max(votes, key=lambda each: votes[each])
+        released = {FaultKind.EXCEPTION, FaultKind.SLOW_CODE, FaultKind.EARLY_RETURN}
+        if kind in released and new_version(spans, self._telling(kind).rows):
+            return FaultKind.BAD_RELEASE
+        return kind
+
+    def _telling(self, kind: FaultKind) -> Clue:
+        """Return the clue that shows the kind best, where one does that spans show too."""
+        of_kind = [clue for clue in self.clues if clue.kind is kind and len(clue.rows)]
+        return next(iter(of_kind), next((clue for clue in self.clues if len(clue.rows)), self.clues[0]))
+
+    def cause(self, spans: Spans, confidence: float) -> RootCause:
+        """Return it as a root cause."""
+        telling = self._telling(self.kind)
+        evidence = tuple(clue.evidence for clue in self.clues[:_MOST_EVIDENCE])
+        version = new_version(spans, telling.rows) if self.kind is FaultKind.BAD_RELEASE else ""
+        what = f"{self.service} {_WORDS[self.kind]}" + (f" {version}" if version else "")
+        return RootCause(
+            service=self.service,
+            operation=telling.operation
+            or next((clue.operation for clue in self.clues if clue.operation), ""),
+            kind=self.kind,
+            score=round(self.score, 3),
+            confidence=round(confidence, 3),
+            reason=f"{what}. {evidence[0].text}.",
+            evidence=evidence,
+            path=path_of(spans, telling.rows) if len(telling.rows) else (),
+            resource=next((clue.resource for clue in self.clues if clue.resource), ""),
+            dependency=telling.dependency,
+            start=min(each.start for each in evidence),
+        )

@@ -1,0 +1,123 @@
+"""Reads the log records of the traces of an analysis, each as what it says rather than with which values."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from glasshouse_collector.insights.spans import SEARCHED_AROUND, Names, Places, Spans, coded, sample, times
+from glasshouse_collector.insights.windows import Question
+from glasshouse_collector.patterns.masking import mask
+from glasshouse_collector.patterns.mining import mine
+from glasshouse_collector.patterns.shapes import LINE, SHAPE
+from glasshouse_collector.store import ProjectStore, QueryLimits
+
+MOST_SHAPES: Final = 20_000
+_READ: Final = f"""
+SELECT cityHash64(TraceId, SpanId) AS Id, cityHash64({SHAPE}) AS Shape,
+    toUnixTimestamp64Nano(Timestamp) AS Time, SeverityNumber AS Severity
+FROM otel_logs WHERE {{when}} LIMIT 1 BY Id, Shape, Time
+"""  # noqa: S608  (constants)
+_LINES: Final = f"""
+SELECT cityHash64({SHAPE}) AS Shape, any({LINE}) AS Line
+FROM otel_logs WHERE {{when}} GROUP BY Shape ORDER BY count() DESC LIMIT {MOST_SHAPES}
+"""  # noqa: S608  (constants)
+_OPEN, _CLOSE = "[({", "])}"
+_BEFORE_VALUES: Final = ":=\uff1a"
+_MASKED: Final = re.compile(r"\S*<[a-z*]+>\S*")
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Columns of equal length, a row a log record of one of the spans.
+
+    `span` is the row of its span; `template` what the line says with masks for values, and `statement` the
+    same without any text that follows a name and a colon or an equals sign, hence the same for each record
+    of one statement of a program, mostly.
+    """
+
+    span: Places
+    severity: Places
+    template: Names
+    statement: Names
+
+    def __len__(self) -> int:
+        return len(self.span)
+
+
+def read_records(store: ProjectStore, question: Question, spans: Spans, limits: QueryLimits) -> Records:
+    """Return the log records whose span is among `spans`, each once; raises `EngineFailure`."""
+    when = _when(question, spans)
+    table = store.query_arrow(_READ.format(when=when), limits=limits)
+    lines = store.query_arrow(_LINES.format(when=when), limits=limits)
+    rows = _rows(spans, table.column("Id").to_numpy())
+    linked = rows >= 0
+    shapes = table.column("Shape").to_numpy()[linked]
+    shape, templates = _templates(shapes, lines)
+    statements = [statement_of(template) for template in templates]
+    statement, statement_texts = coded(pa.array(statements, pa.string()))
+    return Records(
+        span=rows[linked],
+        severity=table.column("Severity").to_numpy().astype(np.int32)[linked],
+        template=Names(shape, templates),
+        statement=Names(statement[shape] if len(statement) else shape, statement_texts),
+    )
+
+
+def statement_of(template: str) -> str:
+    """Return what stays the same of a template whatever values a program puts into it.
+
+    >>> statement_of("<timestamp> INFO Price#<number> [query][Query price][Type: [ZhiDa, GaoTie]]")
+    'INFO|query|Query price|Type'
+    """
+    parts: list[str] = []
+    part: list[str] = []
+    depth, cut = 0, False
+    for letter in template:
+        if letter in _OPEN or letter in _CLOSE:
+            opens = letter in _OPEN
+            if depth == (0 if opens else 1):
+                parts.append("".join(part))
+                part, cut = [], False
+            depth = depth + 1 if opens else max(0, depth - 1)
+        elif letter in _BEFORE_VALUES:
+            cut = True
+        elif depth <= 1 and not cut:
+            part.append(letter)
+    parts.append("".join(part))
+    said = (" ".join(_MASKED.sub(" ", part).split()) for part in parts)
+    return "|".join(part for part in said if part) or template
+
+
+def _when(question: Question, spans: Spans) -> str:
+    windows = [((question.incident,), spans.one_in[0]), (question.baselines, spans.one_in[1])]
+    return " OR ".join(
+        f"(({times(which, SEARCHED_AROUND)}) AND {sample(every)})" for which, every in windows if which
+    )
+
+
+def _rows(spans: Spans, ids: np.ndarray) -> Places:
+    """Return the row of the span of each id, -1 where it is none of them."""
+    if not len(spans):
+        return np.full(len(ids), -1, np.int32)
+    order = np.argsort(spans.ids)
+    at = np.minimum(np.searchsorted(spans.ids, ids, sorter=order), len(order) - 1)
+    rows = order[at]
+    return np.where(spans.ids[rows] == ids, rows, -1).astype(np.int32)
+
+
+def _templates(shapes: np.ndarray, lines: pa.Table) -> tuple[Places, tuple[str, ...]]:
+    """Return each record's template; those of shapes too rare to be read say nothing (the empty template)."""
+    masked = [mask(line) for line in lines.column("Line").to_pylist()]
+    mined = mine(masked)
+    known = lines.column("Shape").to_numpy()
+    texts, place = np.unique(np.array(["", *(mined[line] for line in masked)], object), return_inverse=True)
+    order = np.argsort(known)
+    at = np.minimum(np.searchsorted(known, shapes, sorter=order), max(len(known) - 1, 0))
+    if not len(known):
+        return np.zeros(len(shapes), np.int32), ("",)
+    rows = order[at]
+    found = known[rows] == shapes
+    return np.where(found, place[1:][rows], place[0]).astype(np.int32), tuple(texts.tolist())
