@@ -29,6 +29,9 @@ def steadily(much: float) -> Rate:
     return lambda _: much
 
 
+_NEVER, _ALWAYS, _TWENTY, _THIRTY = (steadily(much) for much in (0.0, 1.0, 20.0, 30.0))
+
+
 def between(first: int, last: int, much: float, else_: float = 0.0) -> Rate:
     """Return a rate that is another from a minute to before another one."""
     return lambda minute: much if first <= minute < last else else_
@@ -41,16 +44,16 @@ class Service:
     name: str
     operation: str
     parent: str = ""
-    milliseconds: Rate = steadily(20.0)
-    failing: Rate = steadily(0.0)
-    serving: Rate = steadily(1.0)
+    milliseconds: Rate = _TWENTY
+    failing: Rate = _NEVER
+    serving: Rate = _ALWAYS
 
 
 @dataclass
 class Shop:
     """The shop's services, as a test changes them."""
 
-    requests: Rate = steadily(30.0)
+    requests: Rate = _THIRTY
     gateway: Service = field(default_factory=lambda: Service("gateway", "POST /orders"))
     checkout: Service = field(default_factory=lambda: Service("checkout", "POST /checkout", "gateway"))
     payment: Service = field(default_factory=lambda: Service("payment", "POST /charge", "checkout"))

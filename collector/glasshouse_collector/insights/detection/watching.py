@@ -1,6 +1,7 @@
 """Watches a project minute by minute: what was strange in it, and which incidents that makes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,8 @@ from glasshouse_collector.insights.detection.signals import MINUTE, Signal
 from glasshouse_collector.insights.windows import Window
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
+_MOST_ROWS: Final = 5_000_000
+"""Of counts by series and minute, which nobody is shown."""
 _LEAST_BEFORE: Final = 75
 """Minutes of logs that are read at first: an hour to compare with, and what is left out between."""
 
@@ -34,12 +37,13 @@ def detect(
 ) -> tuple[Incident, ...]:
     """Return the incidents that are new, or have grown or ended, in the whole minutes of a window.
 
-    Each minute is judged as if it were the last one. `known` are those that are open, and those that
+    Each minute is judged as if it were the last one; one that the window ends in is not over, and is not. `known` are those that are open, and those that
     ended in the seven hours before: their times are no normal ones, and they go on where something is
     wrong with the same services again. Raises `EngineFailure`.
     """
-    first, last = minutes_of(window)
-    return _Watch(store, first, last, limits, known).changes()
+    first, last = window.start // MINUTE, window.end // MINUTE
+    enough = replace(limits, rows=max(limits.rows, _MOST_ROWS))
+    return _Watch(store, first, last, enough, known).changes() if first < last else ()
 
 
 class _Watch:

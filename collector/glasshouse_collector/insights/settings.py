@@ -1,0 +1,55 @@
+"""What a user may set of insights."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import ByteSize, Field, SecretStr, field_validator
+
+from glasshouse_collector.core.components import ComponentConfig
+from glasshouse_collector.insights.llm.settings import LlmConfig
+from glasshouse_collector.store import QueryLimits
+
+_ROWS: Final = 5_000_000
+_BACKGROUND: Final = 10
+"""Priority of the job's queries; what people ask has 1."""
+
+
+class InsightsConfig(ComponentConfig):
+    """The job that finds incidents, and the model that may put them into words."""
+
+    enabled: bool = Field(True, description="look for incidents; questions are answered either way")
+    interval_seconds: float = Field(60, ge=1, le=3600, description="how often to look")
+    settle_seconds: float = Field(
+        20, ge=0, le=600, description="how long a minute's records are waited for before it is judged"
+    )
+    projects: tuple[str, ...] = Field(
+        (), max_length=1000, description="which to look at; unset: all but _self, the collector's own"
+    )
+    alertmanager_url: str = Field("", description="where alerts go, such as http://alertmanager:9093")
+    alertmanager_token: SecretStr | None = Field(
+        None, description="sent to Alertmanager as Authorization: Bearer"
+    )
+    query_seconds: float = Field(30, gt=0, le=600, description="time of one query of the job")
+    query_memory: ByteSize = Field(ByteSize(1 << 30), ge=1 << 26, description="memory of one query")
+    llm: LlmConfig | None = Field(None, description="a language model for GET /api/v1/insights; unset: none")
+
+    @field_validator("alertmanager_url")
+    @classmethod
+    def _is_a_server(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("an http or https address is expected, such as http://alertmanager:9093")
+        if parts.username or parts.password:
+            raise ValueError("no user or password in it; a token goes into alertmanager_token")
+        return url.rstrip("/")
+
+    @property
+    def limits(self) -> QueryLimits:
+        """What one query of the job may use: a thread, behind whatever people ask."""
+        return QueryLimits(
+            seconds=self.query_seconds,
+            rows=_ROWS,
+            memory=int(self.query_memory),
+            threads=1,
+            priority=_BACKGROUND,
+        )
