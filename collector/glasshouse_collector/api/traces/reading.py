@@ -45,8 +45,8 @@ WHERE has(`Links.TraceId`, {{trace_id:String}}) AND {_BETWEEN}
 ORDER BY Timestamp, TraceId, SpanId
 LIMIT {{most:UInt64}}
 """  # noqa: S608  (values are parameters)
-"""Few spans have links. PREWHERE, which the engine does not choose here by itself, reads how many a span has, and
-the rest of those with some alone: a third of the CPU."""
+"""Few spans have links. PREWHERE, which the engine does not choose here, reads how many each span has, and of
+those with some the rest: a third of the CPU."""
 _LINKING_COLUMNS: Final = {
     **dict.fromkeys(("TraceId", "SpanId", "ServiceName", "SpanName"), "String"),
     "Nanos": "Int64",
