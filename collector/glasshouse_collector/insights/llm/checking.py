@@ -15,11 +15,11 @@ _ADDRESS: Final = re.compile(
 )
 _WORD: Final = re.compile(r"[^\W_](?:[\w.-]*\w)?")
 _PLACES: Final = r"(?:micro)?services?|svc|pods?|components?|applications?|hosts?|databases?|deployments?"
-_NEAR: Final = re.compile(
-    rf"[`'\"“]?(?P<before>\w[\w./-]*\w)[`'\"”]?\s+(?:{_PLACES})\b"
-    rf"|\b(?:{_PLACES})\s+(?:(?:named|called)\s+)?[`'\"“]?(?P<after>\w[\w./-]*\w)",
-    re.IGNORECASE,
+_NEAR: Final = (
+    re.compile(rf"[`'\"“]?(\w[\w./-]*\w)[`'\"”]?\s+(?:{_PLACES})\b", re.IGNORECASE),
+    re.compile(rf"\b(?:{_PLACES})\s+(?:(?:named|called)\s+)?[`'\"“]?(\w[\w./-]*\w)", re.IGNORECASE),
 )
+_QUOTED: Final = re.compile(r"[`'\"“](\w[\w./:-]*\w)[`'\"”]")
 _NAMED_SO: Final = re.compile(
     r"[-_.](?:service|svc|api|server|gateway|worker|db|cache|queue|backend|frontend|proxy)$"
 )
@@ -69,6 +69,9 @@ def _check_text(text: str, names: Names, known_services: Collection[str]) -> Non
     for address in _ADDRESS.findall(text):
         if address.rstrip(".,;:") not in names.others:
             raise _foreign("address", address)
+    for quoted in _QUOTED.findall(text):
+        if not _PLAIN.fullmatch(quoted) and quoted not in names.everything:
+            raise _foreign("name", quoted)
     for place in _places(text, names, known_services):
         if not _is_known(place, names):
             raise _foreign("service", place)
@@ -80,10 +83,10 @@ def _places(text: str, names: Names, known_services: Collection[str]) -> Iterato
     A plain word beside "service" is a name only where a service has it: "the affected service" is none.
     """
     foreign = {service for service in known_services if service not in names.services}
-    for found in _NEAR.finditer(text):
-        word = found["before"] or found["after"]
-        if not _PLAIN.fullmatch(word) or word in foreign:
-            yield word
+    for near in _NEAR:
+        for word in near.findall(text):
+            if not _PLAIN.fullmatch(word) or word in foreign:
+                yield word
     for word in _WORD.findall(text):
         if _NAMED_SO.search(word.lower()) or (word in foreign and not _PLAIN.fullmatch(word)):
             yield word
