@@ -13,10 +13,13 @@ from glasshouse_collector.insights.tree import NONE
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """`number` is each row's context, from 0 on: a pair of a span's place and its parent's.
+    """`number` is each row's context, from 0 on: its place, its parent's, and by what its service was asked.
 
     What an operation does depends on what it is called for: a share that changes because callers ask for
-    other things is no deviation. `callee` is, of a span around a single call to another service, the row
+    other things is no deviation. So spans count as alike only where they have the same parent, under the
+    same operation by which the service was entered, from the same operation of its caller.
+
+    `callee` is, of a span around a single call to another service, the row
     of the span called, else `NONE`; `timed` is `number` parted by what is called, as the way to one service
     takes longer than that to another.
     """
@@ -29,15 +32,22 @@ class Contexts:
     def of(cls, spans: Spans) -> Self:
         """Return the contexts of all spans."""
         parent, places = spans.tree.parent, len(spans.places)
-        above = np.where(parent == NONE, NONE, spans.place[parent]).astype(np.int64) + 1
+        above = _place_of(spans, parent)
+        entry = spans.tree.tops(spans.service)
+        asked = _numbered(_place_of(spans, parent[entry]) * (places + 1) + spans.place[entry])
         called = np.flatnonzero(parent != NONE)
         alone = np.bincount(parent[called], minlength=len(spans)) == 1
         crossing = called[alone[parent[called]] & (spans.service[parent[called]] != spans.service[called])]
         callee = np.full(len(spans), NONE, np.int32)
         callee[parent[crossing]] = crossing
         below = np.where(callee == NONE, NONE, spans.place[callee]).astype(np.int64) + 1
-        pair = above * places + spans.place
-        return cls(_numbered(pair), _numbered(pair * (places + 1) + below), callee)
+        number = _numbered((asked * (places + 1) + above) * places + spans.place).astype(np.int64)
+        return cls(number.astype(np.int32), _numbered(number * (places + 1) + below), callee)
+
+
+def _place_of(spans: Spans, rows: Places) -> Ints:
+    """Return 1 and more for the places of these rows, 0 for no row."""
+    return np.where(rows == NONE, NONE, spans.place[rows]).astype(np.int64) + 1
 
 
 def _numbered(codes: Ints) -> Places:

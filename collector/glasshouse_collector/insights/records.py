@@ -15,6 +15,8 @@ from glasshouse_collector.patterns.shapes import LINE, SHAPE
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
 MOST_SHAPES: Final = 20_000
+ERROR_LEVEL: Final = 17
+"""The lowest severity number that is an error."""
 _READ: Final = f"""
 SELECT cityHash64(TraceId, SpanId) AS Id, cityHash64({SHAPE}) AS Shape,
     toUnixTimestamp64Nano(Timestamp) AS Time, SeverityNumber AS Severity

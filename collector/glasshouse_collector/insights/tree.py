@@ -61,9 +61,14 @@ class Tree:
 
     def roots(self) -> Places:
         """Return of each span the row of its trace's root, or of the topmost ancestor that arrived."""
+        return self.tops(np.zeros(len(self.parent), np.int32))
+
+    def tops(self, group: Places) -> Places:
+        """Return of each span the row of its topmost ancestor that it reaches within its own group."""
         tops = np.arange(len(self.parent), dtype=np.int32)
         for rows in self.levels[1:]:
-            tops[rows] = tops[self.parent[rows]]
+            parent = self.parent[rows]
+            tops[rows] = np.where(group[parent] == group[rows], tops[parent], rows)
         return tops
 
 

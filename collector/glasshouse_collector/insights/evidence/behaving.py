@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from glasshouse_collector.insights.behaviour import Deviation, Event, EventKind
+from glasshouse_collector.insights.behaviour import Deviation
+from glasshouse_collector.insights.events import Event, EventKind
 from glasshouse_collector.insights.evidence.clue import Clue
 from glasshouse_collector.insights.evidence.shown import entry_operation, shown_times, shown_traces
 from glasshouse_collector.insights.findings import Evidence, EvidenceKind, FaultKind
@@ -28,8 +29,8 @@ _THROWN: Final = re.compile(
     re.IGNORECASE,
 )
 _POOL: Final = re.compile(
-    r"pool.{0,40}(exhaust|limit|timeout|timed out|full|overflow)"
-    r"|(connection|thread|worker).{0,20}not available|too many (connections|clients)|timeout.{0,40}(pool|checkout|acquir)",
+    r"pool.{0,40}(exhaust|limit|timeout|timed out|full|overflow)|too many (connections|clients)"
+    r"|(connection|thread|worker).{0,20}not available|timeout.{0,40}(pool|checkout|acquir)",
     re.IGNORECASE,
 )
 
@@ -141,7 +142,7 @@ def _text(records: Records, kind: EventKind, subject: int) -> str:
 
 
 def _kind(spans: Spans, records: Records, found: list[Deviation]) -> tuple[FaultKind, str]:
-    """Return which kind of fault the deviations of one operation are, and what failed outside, if anything."""
+    """Return which kind of fault one operation's deviations are, and what failed outside, if anything."""
     texts = [_thrown_text(spans, records, each) for each in found if each.more]
     if any(_POOL.search(text) for text in texts):
         return FaultKind.POOL_EXHAUSTED, ""
