@@ -172,7 +172,7 @@ def _mechanisms(spans: Spans, contexts: Contexts) -> tuple[Places, Places]:
     parent = spans.tree.parent
     leaf = np.bincount(parent[parent != NONE], minlength=len(spans)) == 0
     way = contexts.callee != NONE
-    known = np.array([bool(text) for text in spans.peer.texts])[spans.peer.codes]
+    known = np.array([bool(text) for text in spans.peer.texts], np.bool_)[spans.peer.codes]
     outside = leaf & (spans.outgoing | known)
     mechanism = np.where(way, Mechanism.WAY, np.where(outside, Mechanism.DEPENDENCY, Mechanism.WORK))
     other = np.where(way, spans.service[contexts.callee], spans.peer.codes)
