@@ -1,16 +1,18 @@
 """The API: health, metrics, and questions about what was stored."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from glasshouse_collector.api.access import require, require_reader
 from glasshouse_collector.api.config import ApiConfig
 from glasshouse_collector.api.event_stream import OpenStreams
 from glasshouse_collector.api.ingest.taking import MOST_BYTES as INGEST_BYTES
 from glasshouse_collector.api.middleware import BodyLimit, Observed
-from glasshouse_collector.api.problems import handle_problems
+from glasshouse_collector.api.problems import answers, handle_problems
 from glasshouse_collector.api.questions import PREFIX, Questions
 from glasshouse_collector.api.routes.attributes import attribute_routes
 from glasshouse_collector.api.routes.errors import error_routes
@@ -18,6 +20,7 @@ from glasshouse_collector.api.routes.health import health_routes
 from glasshouse_collector.api.routes.incidents import incident_routes
 from glasshouse_collector.api.routes.ingest import ingest_routes
 from glasshouse_collector.api.routes.insight_feedback import feedback_routes
+from glasshouse_collector.api.routes.insights import insight_routes
 from glasshouse_collector.api.routes.keys import key_routes
 from glasshouse_collector.api.routes.log_patterns import log_pattern_routes
 from glasshouse_collector.api.routes.log_tail import log_tail_routes
@@ -49,7 +52,9 @@ def create_app(
     needs them `Codec` and `Store`; a question without a store is answered with 503.
     """
     config = config or ApiConfig()
-    app = FastAPI(
+    app = FastAPIOffline(
+        redoc_url=None,
+        static_url="/docs-files",  # the pages load nothing from elsewhere
         title="Glasshouse",
         version=version("glasshouse"),
         description=_DESCRIPTION,
@@ -75,7 +80,11 @@ def create_app(
 def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> APIRouter:
     """Return what reads the store, for those with a key to read, each of its own project."""
     questions = Questions(services, config)
-    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(require_reader(services))])
+    routes = APIRouter(
+        prefix=PREFIX,
+        dependencies=[Depends(require_reader(services))],
+        responses=answers(HTTPStatus.NOT_FOUND),  # of a project that is named, and not there
+    )
     routes.include_router(trace_routes(questions))
     routes.include_router(trace_explain_routes(questions))
     routes.include_router(log_routes(questions))
@@ -86,6 +95,7 @@ def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> A
     routes.include_router(attribute_routes(questions))
     routes.include_router(error_routes(questions))
     routes.include_router(sql_routes(questions))
+    routes.include_router(insight_routes(questions, services))
     routes.include_router(incident_routes(services))
     routes.include_router(feedback_routes(services))
     return routes

@@ -1,5 +1,6 @@
 """An incident in words, as the API tells it."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -60,8 +61,8 @@ class SimilarIncident(BaseModel):
 
     id: str
     title: str
-    start_time: str
-    end_time: str | None
+    start_time: datetime
+    end_time: datetime | None
     found: str = Field(description="What a user said was the cause, else what the analysis found")
     likeness: float = Field(ge=0, le=1)
 

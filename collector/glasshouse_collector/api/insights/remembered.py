@@ -1,4 +1,4 @@
-"""What is remembered of a project: its incidents, and what users said of them."""
+"""Where incidents and users' word on them are remembered, as long as that is there."""
 
 from http import HTTPStatus
 from typing import TypeVar
@@ -16,19 +16,19 @@ T = TypeVar("T")
 
 
 class Remembered:
-    """Incidents and feedback, as long as their database is there."""
+    """Incidents and feedback of all projects; each raises `Problem` as long as their database is away."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     @property
     def incidents(self) -> Incidents:
-        """The incidents; raises `Problem` as long as their database is away."""
+        """The incidents."""
         return self._get(Incidents)
 
     @property
     def feedback(self) -> Feedback:
-        """What users said; raises `Problem` as long as its database is away."""
+        """What users said."""
         return self._get(Feedback)
 
     def _get(self, contract: type[T]) -> T:

@@ -1,0 +1,148 @@
+"""Finds what was wrong in the last minutes, and has it analysed and put into words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from glasshouse_collector.api.insights.body import AnalyzeQuestion
+from glasshouse_collector.api.insights.explanation_model import Insights
+from glasshouse_collector.api.insights.memory import Memory
+from glasshouse_collector.api.insights.model import AnalysisAnswer
+from glasshouse_collector.api.insights.telling import Looked, analysis_answer, insights_answer
+from glasshouse_collector.core.incidents import Incident, PastIncident, Severity
+from glasshouse_collector.insights.analysis import analyse
+from glasshouse_collector.insights.baselines import question_for
+from glasshouse_collector.insights.detection import detect
+from glasshouse_collector.insights.explaining import Explanation, explain
+from glasshouse_collector.insights.findings import Analysis, FaultKind
+from glasshouse_collector.insights.llm.asking import ask_model
+from glasshouse_collector.insights.llm.settings import LlmConfig
+from glasshouse_collector.insights.llm.telemetry import ModelTelemetry
+from glasshouse_collector.insights.windows import SECOND, Question, Window
+from glasshouse_collector.store import ProjectStore, QueryLimits
+
+MINUTE: Final = 60 * SECOND
+LONGEST_ANALYSED: Final = 30 * MINUTE
+"""Of an incident: its beginning shows best what it comes from."""
+LONGEST_SEARCHED: Final = 120 * MINUTE
+"""How far back incidents are looked for where none is kept."""
+_HISTORY: Final = 75 * MINUTE
+_ENOUGH_MINUTES: Final = 15
+"""Minutes with telemetry without which nothing can be told from what is usual."""
+_ORDER: Final = list(Severity)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTES: Final = """
+SELECT toInt64(uniqExact(Minute)) AS Minutes, toInt64(sum(Errors)) AS Failed,
+    toInt64(toUnixTimestamp(minIf(Minute, Errors > 0))) AS Since
+FROM glasshouse_operations WHERE Minute >= toDateTime({first:Int64}) AND Minute < toDateTime({last:Int64})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InsightsQuestion:
+    """The last `minutes`, up to now; `deep`: a language model may look closer."""
+
+    window: Window
+    minutes: int
+    deep: bool
+    llm: LlmConfig | None
+    telemetry: ModelTelemetry
+
+
+def read_analysis(
+    store: ProjectStore,
+    asked: AnalyzeQuestion,
+    windows: tuple[Window, tuple[Window, ...]],
+    priors: Mapping[tuple[str, FaultKind], float],
+    limits: QueryLimits,
+) -> AnalysisAnswer:
+    """Return the root causes of a window; raises `EngineFailure`."""
+    incident, baselines = windows
+    question = Question(incident, baselines) if baselines else question_for(store, incident, limits)
+    question = replace(question, focus=frozenset(asked.services))
+    return analysis_answer(analyse(store, question, limits, priors))
+
+
+def read_insights(
+    store: ProjectStore, asked: InsightsQuestion, memory: Memory, limits: QueryLimits
+) -> Insights:
+    """Return what broke in the last minutes, the worst first; raises `EngineFailure`."""
+    notes = list(memory.notes)
+    incidents = list(memory.incidents) or _detected(store, asked.window, limits, notes)
+    incidents.sort(key=lambda it: (_ORDER.index(it.severity), it.status, -it.started_at.timestamp()))
+    window = _window_of(incidents[0], asked.window) if incidents else None
+    if window is None and (lately := _unknown(store, asked.window, limits)) is not None:
+        window, why = lately
+        notes.append(why)
+    looked = Looked(asked.window, asked.minutes, incidents, notes, analysed=window is not None)
+    if window is None:
+        analysis = Analysis(Question(asked.window, ()), (), (), 0, 0, 0, 1, ())
+        return insights_answer(looked, analysis, _calm(explain(store, analysis, (), limits), asked.minutes))
+    others = [_window_of(each, asked.window) for each in incidents[1:]]
+    analysis = analyse(store, question_for(store, window, limits, others), limits, memory.priors)
+    explanation = explain(store, analysis, _alike(memory, analysis, incidents), limits)
+    if asked.llm is not None:
+        explanation = ask_model(
+            asked.llm,
+            analysis,
+            explanation,
+            memory.corrections,
+            store,
+            limits,
+            asked.deep,
+            telemetry=asked.telemetry,
+        )
+    return insights_answer(looked, analysis, explanation)
+
+
+def _detected(store: ProjectStore, window: Window, limits: QueryLimits, notes: list[str]) -> list[Incident]:
+    """Return the incidents of the window that nobody has kept; of a long one, of its last hours."""
+    searched = Window(max(window.start, window.end - LONGEST_SEARCHED), window.end)
+    if searched != window:
+        hours = LONGEST_SEARCHED // (60 * MINUTE)
+        notes.append(
+            f"none is kept of this time, and incidents were looked for in its last {hours} hours alone"
+        )
+    return [replace(incident, id="") for incident in detect(store, searched, limits)]
+
+
+def _window_of(incident: Incident, within: Window) -> Window:
+    """Return what is analysed of an incident: its first half hour, as far as it has come."""
+    start = (incident.started_at - _EPOCH) // timedelta(microseconds=1) * 1000
+    end = ((incident.ended_at or incident.last_seen_at) - _EPOCH) // timedelta(microseconds=1) * 1000
+    end = (
+        max(end, start + MINUTE) if incident.ended_at else max(end, min(within.end, start + LONGEST_ANALYSED))
+    )
+    return Window(start, min(end, start + LONGEST_ANALYSED))
+
+
+def _unknown(store: ProjectStore, window: Window, limits: QueryLimits) -> tuple[Window, str] | None:
+    """Return the minutes since something fails, where too little is known of what is usual; and why."""
+    asked = {"first": max(0, window.end - _HISTORY) // SECOND, "last": window.end // SECOND}
+    [row] = store.query_arrow(_MINUTES, asked, limits=limits).to_pylist()
+    if row["Minutes"] >= _ENOUGH_MINUTES or not row["Failed"]:
+        return None
+    return Window(max(row["Since"] * SECOND, window.start), window.end), (
+        f"there are {row['Minutes']} minutes of telemetry only: what fails is told, whether that is unusual "
+        "is not known"
+    )
+
+
+def _alike(memory: Memory, analysis: Analysis, incidents: Sequence[Incident]) -> Sequence[PastIncident]:
+    """Return earlier incidents like the one that is explained."""
+    incident = incidents[0] if incidents else None
+    causes = analysis.root_causes
+    services = [causes[0].service] if causes else []
+    services += [it for it in (incident.services if incident else ()) if it not in services]
+    kind = causes[0].kind.value if causes else ""
+    return memory.similar(services, kind, incident.id if incident else "") if services else ()
+
+
+def _calm(explanation: Explanation, minutes: int) -> Explanation:
+    """Return an explanation that says that nothing happened, with the errors that there are all the same."""
+    said = f"Nothing unusual was found in the last {minutes} minutes."
+    count = sum(group.count for group in explanation.error_groups)
+    if count:
+        said += f" There were {count:,} errors in them, which are no more than usual."
+    return replace(explanation, incident_summary=said, root_cause="", suggestion="", confidence=0.0)
