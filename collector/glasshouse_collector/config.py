@@ -205,7 +205,9 @@ class Settings(BaseSettings):
     exporters: dict[str, dict[str, Any]] = Field(
         {"clickhouse": {}, "prometheus": {}}, description="by name; the others follow the first"
     )
-    extensions: dict[str, dict[str, Any]] = Field({"alerts": {}, "certificates": {}}, description="by name")
+    extensions: dict[str, dict[str, Any]] = Field(
+        {"alerts": {}, "certificates": {}, "insights": {}}, description="by name"
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -114,6 +114,12 @@ class Incidents:
             wanted = wanted.where(or_(IncidentRow.started_at < moment, earlier))
         return self._read(_latest_first(wanted).limit(limit))
 
+    def open_projects(self) -> Sequence[str]:
+        """Return the projects that have one that is open."""
+        of_open = select(IncidentRow.project_id).where(IncidentRow.status == "open").distinct()
+        with self._database.session() as session:
+            return sorted(session.scalars(of_open))
+
     def untold(self, project: str) -> Sequence[Incident]:
         """Return those whose status the project was not told of yet, the oldest first."""
         wanted = select(IncidentRow).where(
@@ -121,12 +127,14 @@ class Incidents:
         )
         return self._read(wanted.order_by(IncidentRow.started_at, IncidentRow.id).limit(_COMPARED))
 
-    def told(self, incident: Incident) -> None:
-        """Note that the project was told of its status."""
+    def told(self, incident: Incident) -> bool:
+        """Note that the project was told of its status; True where it was told of nothing before."""
         with self._database.session() as session:
             row = session.get(IncidentRow, incident.id, with_for_update=True)
-            if row is not None:
-                row.told = incident.status
+            if row is None:
+                return False
+            first, row.told = not row.told, incident.status
+            return first
 
     def similar(
         self, project: str, services: Collection[str], kind: str, limit: int = 3, *, other_than: str = ""

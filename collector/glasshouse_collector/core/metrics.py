@@ -217,6 +217,46 @@ class Showing:
     )
 
 
+class Watching:
+    """The job that finds incidents ([insights job](insights-job.md)).
+
+    It works in one thread at a time, and so do its queries: the seconds it takes are at most its CPU.
+    """
+
+    incidents = counter(
+        "glasshouse_incidents",
+        "Incidents found, by the kind of fault that their analysis named first",
+        "incidents",
+        ("severity", "kind"),
+    )
+    incidents_open = gauge(
+        "glasshouse_incidents_open", "Incidents that have not ended", "incidents", ("project",)
+    )
+    insights_seconds = histogram(
+        "glasshouse_insights_seconds",
+        "Time that the job worked, by step; at most so much CPU",
+        "seconds",
+        ("step",),
+        buckets=_SECONDS,
+    )
+    insights_failures = counter(
+        "glasshouse_insights_failures",
+        "Steps of the job that failed; they are tried again at the next round",
+        "steps",
+        ("step",),
+    )
+    insights_leader = gauge(
+        "glasshouse_insights_leader",
+        "1 while this collector is the one of many that does the job, else 0",
+        "1",
+    )
+    insights_last_round = gauge(
+        "glasshouse_insights_last_round_timestamp_seconds",
+        "When this collector last looked at all projects without a failure; 0 before the first time",
+        "seconds since 1970",
+    )
+
+
 class Beside:
     """What lives beside the data path: the API, alerts, certificates."""
 
@@ -277,6 +317,7 @@ ROOMS: dict[str, type] = {
     "Decoding and processors": Forming,
     "Delivery": Delivering,
     "The Prometheus exporter": Showing,
+    "The insights job": Watching,
     "API, alerts, certificates": Beside,
     "The language model": Wording,
 }
@@ -291,7 +332,8 @@ LABELS = {
     "gen_ai_provider_name": "whose protocol is spoken, by the address: `openai` where it tells nothing else",
     "gen_ai_request_model": "the model, as configured",
     "gen_ai_token_type": "`input` or `output`",
-    "kind": "the OTLP service called: `traces`, `logs`, `metrics`; of `decode_seconds` a run's, by `+`",
+    "kind": "the OTLP service called: `traces`, `logs`, `metrics`; of `decode_seconds` a run's, by `+`; "
+    "of incidents the kind of fault, such as `exception`, or `unknown`",
     "method": "the HTTP method",
     "outcome": "`reloaded`: used for new connections; `kept`: of no use, so that what was before stays",
     "project": "whose telemetry it is: `default` unless its key says otherwise, `_self` the collector's own",
@@ -302,17 +344,19 @@ LABELS = {
     "rule": "the rule of the redact processor that hid it",
     "scope": "what was asked for: `ingest`, `read`, `admin`",
     "server": "`native` or `grpcio`",
+    "severity": "of incidents: `critical`, `high`, `medium`, `low`",
     "service_name": "`service.name`, its first 256 characters",
     "signal": "the kind of row: `traces`, `logs`, `metrics_gauge`, …; of an undecodable request its kind",
     "status": "of API requests the HTTP status, of alerts `firing` or `resolved`",
+    "step": "of the insights job: `lease`, `projects`, `detect`, `analyse`, `tell`, `alert`",
     "transport": "the door it came through: `otlp_grpc`, `otlp_http`; `api_logs` and `api_ingest` for "
-    "older clients; `self` for the collector's own; `api`",
+    "older clients; `self` for the collector's own; `insights` for its incidents; `api`",
     "what": "`attributes` beyond those one map may have, the `value` of an attribute, or any other `text`",
 }
 """What the labels' values are."""
 
 
-class Metrics(Receiving, Journaling, Forming, Delivering, Showing, Beside, Wording):
+class Metrics(Receiving, Journaling, Forming, Delivering, Showing, Watching, Beside, Wording):
     """One collector's metrics, on a registry of their own (so that a test can have many)."""
 
     def __init__(self) -> None:

@@ -13,6 +13,8 @@ from glasshouse_collector.insights.windows import Window
 
 CALM: Final = timedelta(minutes=5)
 """After so long without a signal an incident has ended."""
+_UNKNOWN: Final = timedelta(minutes=30)
+"""After so long without any telemetry of the project, too."""
 _FLAPPING: Final = timedelta(minutes=10)
 """One that comes again so soon after its end goes on."""
 MOST_SIGNALS: Final = 20
@@ -61,8 +63,15 @@ class Grouping:
                 services = {signal.service for signal in group}
                 more = [each for each in signals if each.kind in SUPPORTING and each.service in services]
                 self._grow(group + more, neighbours)
+        self._end(until, CALM)
+
+    def pass_over(self, minute: int) -> None:
+        """Take a minute of which nothing is known: whether an incident has ended is not, either, for long."""
+        self._end(moment((minute + 1) * MINUTE), _UNKNOWN)
+
+    def _end(self, until: datetime, calm: timedelta) -> None:
         for incident in list(self._incidents.values()):
-            if incident.status == "open" and until - incident.last_seen_at >= CALM:
+            if incident.status == "open" and until - incident.last_seen_at >= calm:
                 self._incidents[incident.id] = replace(
                     incident, status="resolved", ended_at=incident.last_seen_at
                 )
@@ -78,6 +87,8 @@ class Grouping:
         joined = self._joined(signals, neighbours)
         if joined is None:
             joined = _begun(self._project, signals, until, severity)
+        elif joined.ended_at is not None and until <= joined.ended_at:
+            return  # looked at once more, after a restart
         self._incidents[joined.id] = _grown(joined, signals, until, severity)
 
     def _joined(self, signals: Sequence[Signal], neighbours: Neighbours) -> Incident | None:

@@ -37,9 +37,10 @@ def detect(
 ) -> tuple[Incident, ...]:
     """Return the incidents that are new, or have grown or ended, in the whole minutes of a window.
 
-    Each minute is judged as if it were the last one; one that the window ends in is not over, and is not. `known` are those that are open, and those that
-    ended in the seven hours before: their times are no normal ones, and they go on where something is
-    wrong with the same services again. Raises `EngineFailure`.
+    Each minute is judged as if it were the last one; one that the window ends in is not over, and is not.
+    `known` are those that are open, and those that ended in the seven hours before: their times are no
+    normal ones, and they go on where something is wrong with the same services again. Raises
+    `EngineFailure`.
     """
     first, last = window.start // MINUTE, window.end // MINUTE
     enough = replace(limits, rows=max(limits.rows, _MOST_ROWS))
@@ -76,6 +77,8 @@ class _Watch:
             column = np.searchsorted(self._axis.minutes, minute)
             if column < len(activity.whole) and activity.whole[column] > 0:
                 self._grouping.absorb(minute, self._signals(families, minute, activity, surprise))
+            else:
+                self._grouping.pass_over(minute)
         self._add_shifts()
         return tuple(self._grouping.changed)
 

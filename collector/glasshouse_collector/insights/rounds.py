@@ -1,0 +1,140 @@
+"""What the job does with a project: looks at its minutes, keeps incidents, has them analysed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from glasshouse_collector.control.feedback import Feedback
+from glasshouse_collector.control.incidents import Incidents
+from glasshouse_collector.core.access import SELF_PROJECT
+from glasshouse_collector.core.incidents import Incident
+from glasshouse_collector.insights.analysis import analyse
+from glasshouse_collector.insights.answer import answer_of
+from glasshouse_collector.insights.baselines import question_for
+from glasshouse_collector.insights.detection import detect
+from glasshouse_collector.insights.detection.axis import minutes_of
+from glasshouse_collector.insights.detection.grouping import moment, nanoseconds, window_of
+from glasshouse_collector.insights.detection.signals import MINUTE
+from glasshouse_collector.insights.findings import Analysis, FaultKind
+from glasshouse_collector.insights.priors import priors_of
+from glasshouse_collector.insights.windows import Window
+from glasshouse_collector.store import ProjectStore, QueryLimits, Store
+from glasshouse_collector.store.project_store import EVERY_PROJECT
+
+CAUGHT_UP: Final = 10
+"""Minutes that are looked at again where a round was missed."""
+REMEMBERED: Final = timedelta(hours=8)
+"""Incidents that ended longer ago do not matter to what is normal now."""
+LONGEST_ANALYSED: Final = 30 * MINUTE
+"""Of an incident: its beginning shows best what it comes from."""
+_AGAIN_AFTER: Final = 3 * MINUTE
+"""An analysis is made once more with so much more to look at, within the first minutes."""
+_EARLY: Final = 6 * MINUTE
+_MOST_KNOWN: Final = 500
+_LATELY: Final = 30
+_PROJECTS: Final = """
+SELECT DISTINCT Project FROM (
+    SELECT Project FROM glasshouse_operations WHERE Minute >= toDateTime({since:UInt32})
+    UNION ALL SELECT Project FROM glasshouse_log_counts WHERE Minute >= toDateTime({since:UInt32}))
+ORDER BY Project
+"""
+
+Priors = Mapping[tuple[str, FaultKind], float]
+
+
+class Rounds:
+    """One collector's look at projects; every method blocks.
+
+    `mark` names the job's queries, so that they can be cancelled.
+    """
+
+    def __init__(
+        self, store: Store, incidents: Incidents, feedback: Feedback, limits: QueryLimits, mark: str
+    ) -> None:
+        self._store = store
+        self._incidents = incidents
+        self._feedback = feedback
+        self._limits = limits
+        self._mark = mark
+
+    def projects(self, minute: int) -> Sequence[str]:
+        """Return whose telemetry came in the half hour up to a minute, and whose incidents are open."""
+        everyone = self._store.of_project(EVERY_PROJECT, self._mark)
+        since = max(minute - _LATELY, 0) * 60
+        rows = everyone.query_arrow(_PROJECTS, {"since": since}, limits=self._limits)
+        found = {*rows["Project"].to_pylist(), *self._incidents.open_projects()}
+        return sorted(found - {SELF_PROJECT})
+
+    def look(self, project: str, first: int, last: int, still: Callable[[], bool]) -> list[Incident]:
+        """Look at the minutes from `first` and before `last`; keep and return the incidents that changed.
+
+        `still` is asked before anything is kept: what another collector looks at by now is not ours.
+        Raises `EngineFailure`, `Retryable`.
+        """
+        known = self._known(project, moment(first * MINUTE))
+        window = Window(first * MINUTE, last * MINUTE)
+        changed = detect(self._view(project), window, self._limits, known)
+        if not still():
+            return []
+        old = {incident.id for incident in known}
+        for incident in changed:
+            if incident.id in old or not self._incidents.add(incident):
+                self._incidents.update(incident)
+        return list(changed)
+
+    def waiting(self, project: str, now: datetime) -> list[Incident]:
+        """Return the incidents that are to be analysed: new ones, and young ones that went on."""
+        lately = self._incidents.list(project, since=now - timedelta(minutes=_LATELY), limit=_MOST_KNOWN)
+        return [incident for incident in lately if _is_to_be_analysed(incident)]
+
+    def analyse(self, incident: Incident) -> Incident:
+        """Have an incident analysed, keep it with what was found, and return it.
+
+        Raises whatever the analysis does.
+        """
+        view, window = self._view(incident.project), _analysed(incident)
+        known = self._known(incident.project, incident.started_at)
+        others = [window_of(other) for other in known if other.id != incident.id]
+        question = question_for(view, window, self._limits, others)
+        priors = priors_of(self._feedback, incident.project)
+        found = _explained(incident, analyse(view, question, self._limits, priors))
+        self._incidents.update(found)
+        return found
+
+    def _known(self, project: str, before: datetime) -> Sequence[Incident]:
+        return self._incidents.list(project, since=before - REMEMBERED, limit=_MOST_KNOWN)
+
+    def _view(self, project: str) -> ProjectStore:
+        return self._store.of_project(project, self._mark)
+
+
+def _is_to_be_analysed(incident: Incident) -> bool:
+    if not incident.answer:
+        return True
+    wanted, done = _analysed(incident), nanoseconds(datetime.fromisoformat(incident.answer["end_time"]))
+    return done < wanted.start + _EARLY and wanted.end - done >= _AGAIN_AFTER
+
+
+def _analysed(incident: Incident) -> Window:
+    """Return what is analysed of it: whole minutes, the first half hour at most."""
+    window = window_of(incident)
+    first, last = minutes_of(window)
+    return Window(first * MINUTE, min(max(last, first + 1) * MINUTE, first * MINUTE + LONGEST_ANALYSED))
+
+
+def _explained(incident: Incident, analysis: Analysis) -> Incident:
+    """Return it with its analysis: named after the first cause, which leads the services."""
+    answer = answer_of(analysis)
+    if not analysis.root_causes:
+        return replace(incident, answer=answer)
+    cause = analysis.root_causes[0]
+    kind = cause.kind.value.replace("_", " ")
+    where = " ".join(filter(None, (cause.service, cause.operation)))
+    return replace(
+        incident,
+        answer=answer,
+        title=f"{kind} in {where}" + (f" ({cause.dependency})" if cause.dependency else ""),
+        services=tuple(dict.fromkeys((cause.service, *incident.services))),
+        fingerprint=f"{cause.service}|{cause.kind.value}|{cause.operation}",
+    )
