@@ -131,9 +131,12 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def model_server(answer: Callable[[Asked], Said]) -> Iterator[ModelServer]:
     """Listen on any free port of this machine."""
-    handler = type("Handler", (_Handler,), {})
-    server = _Server(("127.0.0.1", 0), handler)
-    handler.serving = serving = ModelServer(f"http://127.0.0.1:{server.server_port}/v1", answer)
+
+    class Handler(_Handler):
+        """Of this server."""
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    Handler.serving = serving = ModelServer(f"http://127.0.0.1:{server.server_port}/v1", answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -138,11 +138,12 @@ def _any(patterns: Sequence[str], texts: Iterable[str]) -> bool:
     return any(bool(pc.any(pc.match_substring_regex(array, pattern)).as_py()) for pattern in patterns)
 
 
+@cache
 def load_knowledge(own: Path | None = None) -> Knowledge:
     """Return what is built in, and what the user's own file adds.
 
     A pattern of the user's takes the place of a built-in one of the same id, and stands before the
-    others. `ConfigurationError` says what is wrong with a file, a line each.
+    others. Files are read once. `ConfigurationError` says what is wrong with one, a line each.
     """
     built_in = _read(BUILT_IN)
     if own is None:
@@ -150,12 +151,6 @@ def load_knowledge(own: Path | None = None) -> Knowledge:
     users = _read(own)
     replaced = {pattern.id for pattern in users}
     return Knowledge(users + tuple(pattern for pattern in built_in if pattern.id not in replaced))
-
-
-@cache
-def built_in_knowledge() -> Knowledge:
-    """Return what is built in; read once."""
-    return load_knowledge()
 
 
 def _read(path: Path) -> tuple[KnownPattern, ...]:

@@ -15,7 +15,7 @@ from glasshouse_collector.insights.explaining.summarising import cause_in_words,
 from glasshouse_collector.insights.explaining.timeline import timeline
 from glasshouse_collector.insights.findings import Analysis
 from glasshouse_collector.insights.incidents import PastIncident
-from glasshouse_collector.insights.knowledge import Knowledge, Symptoms, built_in_knowledge
+from glasshouse_collector.insights.knowledge import Knowledge, Symptoms, load_knowledge
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
 _MOST_MATCHED: Final = 3
@@ -40,7 +40,7 @@ def explain(
     usual = read_usual_errors(store, question.baselines, limits) if groups else {}
     changes = read_changes(store, question, limits)
     unusual = _unusual(groups, usual, question.incident.seconds)
-    fitting = (knowledge or built_in_knowledge()).fitting(_symptoms(analysis, unusual))
+    fitting = (knowledge or load_knowledge()).fitting(_symptoms(analysis, unusual))
     matched = fitting[:_MOST_MATCHED]
     return Explanation(
         incident_summary=summary(analysis, groups, unusual),
