@@ -50,6 +50,50 @@ class AlertList(TypedDict):
     """`cursor` of the next page; null: there is none"""
 
 
+class AnalysisAnswer(TypedDict):
+    """Root causes of what was wrong in a window, the best first, and how much was looked at for that."""
+
+    start_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    end_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    baselines: "list[TimeWindow]"
+    """The normal times that it was compared with"""
+    root_causes: "list[RootCauseShown]"
+    """At most 10; none: nothing stands out"""
+    symptoms: "list[PathStepShown]"
+    """Operations where requests come in that became slower or fail, the worst first"""
+    traces: int
+    """That were looked at in the window"""
+    spans: int
+    """Of these"""
+    log_records: int
+    """That were looked at in the window"""
+    one_in: int
+    """Of so many traces one was looked at; 1: all"""
+    notes: list[str]
+    """What was not there, or not looked at"""
+
+
+class AnalyzeQuestion(TypedDict):
+    """A window in which something was wrong."""
+
+    start: str
+    """RFC 3339, or now, now-15m, now-1h, now-7d. Included"""
+    end: str
+    """Not included; at most 24 hours after `start`"""
+    baseline_start: NotRequired[str | None]
+    """When all was well, from here; without a baseline, times are chosen: before the window, and the
+    same time of earlier days
+    """
+    baseline_end: NotRequired[str | None]
+    """To here, not included"""
+    baselines: "list[BaselineAsked]"
+    """Several times when all was well, instead of the one"""
+    services: list[str]
+    """Look for the cause among these alone"""
+
+
 class AttributeDifference(TypedDict):
     """An attribute that is not the same in both."""
 
@@ -119,6 +163,47 @@ class BadItem(TypedDict):
     """The field that is wrong."""
     message: str
     """What is wrong, and what would be right."""
+
+
+class BaselineAsked(TypedDict):
+    """A time when all was well."""
+
+    start: str
+    """RFC 3339, or now, now-15m, now-1h, now-7d. Included"""
+    end: str
+    """Not included"""
+
+
+class CallDifferenceShown(TypedDict):
+    """Calls that are usual and missing here, or new, or many more than usual."""
+
+    service: str
+    """That is called"""
+    operation: str
+    parent_service: str
+    """That calls it"""
+    parent_operation: str
+    count: int
+    """In this trace"""
+    usual_count: int
+    """The siblings' median"""
+    seen_in: float
+    """The share of siblings that have it"""
+    span_ids: list[str]
+    """At most 5; of missing calls those that usually make them"""
+
+
+class ChangeShown(TypedDict):
+    """A resource attribute of a service that took another value."""
+
+    time: str
+    """When it was first seen; RFC 3339 in UTC, to the nanosecond"""
+    service: str
+    attribute: str
+    before: str
+    """Empty: it came"""
+    after: str
+    """Empty: it went"""
 
 
 class CodecHealth(TypedDict):
@@ -263,6 +348,15 @@ class Dependency(TypedDict):
     """As the caller measured it; else as the called one did"""
 
 
+class DependentErrorsShown(TypedDict):
+    """Errors of different services that came in the same traces."""
+
+    groups: "list[ServiceError]"
+    shared_traces: int
+    """How many traces have all of them"""
+    trace_ids: list[str]
+
+
 class ErrorDetails(TypedDict):
     """One error, and when it occurred last."""
 
@@ -307,6 +401,23 @@ class ErrorGroup(TypedDict):
     """Of the last ones, up to three"""
     log_ids: list[str]
     """Up to three, for `/logs/{id}/context`"""
+
+
+class ErrorGroupShown(TypedDict):
+    """Errors of one type at one place of a service."""
+
+    type: str
+    service: str
+    place: str
+    """The frame that raised it, a span's name, or a logger"""
+    message: str
+    """The last one's"""
+    count: int
+    first_seen: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    last_seen: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    trace_ids: list[str]
 
 
 class ErrorOccurrence(TypedDict):
@@ -367,6 +478,55 @@ class ErrorTrace(TypedDict):
     duration_ns: int
 
 
+EvidenceKind = Literal[
+    "errors",
+    "exception",
+    "own_time",
+    "waiting",
+    "missing_calls",
+    "new_calls",
+    "log_pattern",
+    "missing_log",
+    "metric",
+    "attribute",
+    "release",
+    "traffic",
+    "propagation",
+]
+"""What a piece of evidence was seen in."""
+
+
+class EvidenceShown(TypedDict):
+    """One thing that was seen, with where anybody can see it too."""
+
+    kind: "EvidenceKind"
+    """What it was seen in"""
+    text: str
+    """In a sentence, with the numbers"""
+    weight: float
+    """Its share of the cause's score"""
+    service: str
+    operation: str
+    before: float | None
+    """In normal times, in `unit`; null: nothing to compare with"""
+    after: float | None
+    """In the incident"""
+    unit: str
+    start_time: str
+    """When it shows, from here"""
+    end_time: str
+    trace_ids: list[str]
+    """Traces that show it, at most 5: `GET /traces/{trace_id}`"""
+    log_ids: list[str]
+    """Log records that show it, at most 5: `GET /logs/{id}/context`"""
+    metric: str
+    """The metric's name, where it is one"""
+    template: str
+    """The log records' pattern, where it is one"""
+    attribute: str
+    """The attribute's key, where it is one"""
+
+
 class Exemplar(TypedDict):
     """One measurement and the span in which it was made."""
 
@@ -375,6 +535,100 @@ class Exemplar(TypedDict):
     trace_id: str
     span_id: str
     attributes: dict[str, str]
+
+
+class ExplainedTrace(TypedDict):
+    """What is unusual in one trace, and which of its spans explain that."""
+
+    trace_id: str
+    """32 hex digits, in lower case"""
+    service: str
+    """Of the root span"""
+    operation: str
+    """Of the root span"""
+    start_time: str
+    duration_ns: int
+    """Of the root span"""
+    span_count: int
+    """How many were looked at"""
+    errors: int
+    """Spans among them with the status Error"""
+    summary: str
+    compared: bool
+    """false: too few normal traces are kept, failures alone are told"""
+    siblings: "SiblingsShown"
+    findings: "list[SpanFindingShown]"
+    """At most 10, the best first"""
+    missing_calls: "list[CallDifferenceShown]"
+    """At most 50, the topmost of each branch"""
+    extra_calls: "list[CallDifferenceShown]"
+    """At most 50"""
+    missing_logs: "list[LineDifferenceShown]"
+    """At most 50"""
+    extra_logs: "list[LineDifferenceShown]"
+    """At most 50, the severe ones first"""
+    spans: "list[SpanShown]"
+    """In the order of time; of more than 1,000 the unusual ones"""
+    truncated: bool
+    """There is more than was looked at or is told"""
+    notes: list[str]
+
+
+FaultKind = Literal[
+    "exception",
+    "early_return",
+    "cpu_contention",
+    "slow_code",
+    "network_delay",
+    "dependency_error",
+    "dependency_slow",
+    "pool_exhausted",
+    "bad_release",
+    "memory_leak",
+    "silent",
+    "overload",
+    "unknown",
+]
+"""What went wrong at the root."""
+
+
+class FeedbackPage(TypedDict):
+    """What users said of insights, the latest first."""
+
+    feedback: "list[FeedbackShown]"
+    next_cursor: str | None
+    """For the page after this one; null: there is none"""
+
+
+class FeedbackShown(TypedDict):
+    """What a user said of an insight."""
+
+    id: int
+    rating: Literal[-1, 1]
+    """1: it helped; -1: it did not"""
+    incident_id: str | None
+    lookback_minutes: int | None
+    correction: str
+    service: str
+    kind: str
+    created_at: str
+
+
+class FeedbackToGive(TypedDict):
+    """What a user says of the insights of the last minutes, or of an incident."""
+
+    rating: Literal[-1, 1]
+    """1: it helped; -1: it did not"""
+    incident_id: NotRequired[str | None]
+    """Of this incident"""
+    lookback_minutes: NotRequired[int | None]
+    """Of what `GET /insights` said of so many minutes"""
+    correction: str
+    """What was the cause, in your words; shown with similar incidents"""
+    service: str
+    """Where the cause was"""
+    kind: "NotRequired[FaultKind | None]"
+    """What it was"""
 
 
 Format = Literal["json", "csv", "ndjson", "parquet"]
@@ -421,6 +675,58 @@ class Health(TypedDict):
     components: "dict[str, ComponentHealth]"
 
 
+class IncidentDetails(TypedDict):
+    """One incident, with what its analysis found and what users said of it."""
+
+    id: str
+    """12 hex digits; empty where it was found for this answer and is not kept"""
+    title: str
+    status: Literal["open", "resolved"]
+    severity: "Severity"
+    start_time: str
+    end_time: str | None
+    """null: it goes on"""
+    last_seen: str
+    """The end of the last minute in which something was wrong"""
+    services: list[str]
+    """Those it touches, the root first"""
+    signals: list[str]
+    """What was noticed, one sentence each"""
+    analysis: "AnalysisAnswer | None"
+    """null: it has not been analysed yet"""
+    feedback: "list[FeedbackShown]"
+    """The latest first, at most 100"""
+
+
+class IncidentPage(TypedDict):
+    """Incidents, those that began last first."""
+
+    incidents: "list[IncidentSummary]"
+    next_cursor: str | None
+    """For the page after this one; null: there is none"""
+    start_time: str
+    end_time: str
+
+
+class IncidentSummary(TypedDict):
+    """Signals that belong together in time and along the call graph."""
+
+    id: str
+    """12 hex digits; empty where it was found for this answer and is not kept"""
+    title: str
+    status: Literal["open", "resolved"]
+    severity: "Severity"
+    start_time: str
+    end_time: str | None
+    """null: it goes on"""
+    last_seen: str
+    """The end of the last minute in which something was wrong"""
+    services: list[str]
+    """Those it touches, the root first"""
+    signals: list[str]
+    """What was noticed, one sentence each"""
+
+
 class IngestAnswer(TypedDict):
     """What was taken: it is on disk, and can be asked for a moment later."""
 
@@ -428,6 +734,48 @@ class IngestAnswer(TypedDict):
     rejected: int
     errors: "list[BadItem]"
     """The items that were not taken; the others were."""
+
+
+class Insights(TypedDict):
+    """What broke in the last minutes, where, since when and why."""
+
+    start_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    end_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    lookback_minutes: int
+    incident_summary: str
+    """What happened; plainly that nothing did, where it is so"""
+    root_cause: str
+    """Empty: none was found"""
+    suggestion: str
+    """What to do"""
+    confidence: float
+    """In the root cause; calibrated"""
+    error_groups: "list[ErrorGroupShown]"
+    dependent_error_groups: "list[DependentErrorsShown]"
+    timeline: "list[MomentShown]"
+    """The earliest first"""
+    recent_changes: "list[ChangeShown]"
+    similar_incidents: "list[SimilarIncident]"
+    root_causes: "list[RootCauseShown]"
+    """The best first"""
+    incidents: "list[IncidentSummary]"
+    """Those of this time; the first is the one that is explained"""
+    analyzed: "TimeWindow | None"
+    """The window that the root causes are about; null: nothing was wrong"""
+    baselines: "list[TimeWindow]"
+    """The normal times that it was compared with"""
+    patterns: list[str]
+    """What is known of such incidents and fits, by its id"""
+    source: Literal["rules", "llm"]
+    """Whether a language model worded it"""
+    model: str
+    """Which one, where it did"""
+    fallback_reason: str
+    """Why a model that is set up did not word it"""
+    notes: list[str]
+    """What was not there, or not looked at"""
 
 
 class Instance(TypedDict):
@@ -517,6 +865,23 @@ class KeyToMake(TypedDict):
 
 Kind = Literal["gauge", "sum", "histogram", "exponential_histogram", "summary"]
 """What data points a metric has."""
+
+
+class LineDifferenceShown(TypedDict):
+    """Log records that are usual and missing here, or that hardly a sibling has."""
+
+    service: str
+    template: str
+    """As `GET /logs/patterns` tells it"""
+    severity_number: int
+    count: int
+    """In this trace"""
+    seen_in: float
+    """The share of siblings that have it"""
+    log_ids: list[str]
+    """Those here, at most 5"""
+    trace_ids: list[str]
+    """Siblings that have it, at most 5"""
 
 
 class LinkingSpan(TypedDict):
@@ -841,6 +1206,17 @@ class MetricSeries(TypedDict):
     """The largest, where they are asked for; at most 5"""
 
 
+class MomentShown(TypedDict):
+    """Something that happened."""
+
+    time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    text: str
+    service: str
+    kind: str
+    """change, release, instance, began, cause, evidence, first_error or ended"""
+
+
 class NodeSide(TypedDict):
     """The span that stands at a place in one of the traces."""
 
@@ -905,6 +1281,14 @@ class PathSegment(TypedDict):
     start_time_unix_nano: str
     """Nanoseconds since the Unix epoch, as text: JavaScript's numbers are too small for them"""
     duration_ns: int
+
+
+class PathStepShown(TypedDict):
+    """A place that a fault reached, and what it did there."""
+
+    service: str
+    operation: str
+    effect: str
 
 
 class ProblemDetails(TypedDict):
@@ -980,6 +1364,29 @@ class Release(TypedDict):
     """None where no request was seen that says its version"""
     error_ratio: float | None
     p95_ns: int | None
+
+
+class RootCauseShown(TypedDict):
+    """A place and a kind of fault, with why it is taken for the cause."""
+
+    service: str
+    operation: str
+    kind: "FaultKind"
+    """What went wrong there"""
+    score: float
+    """Of the evidence, at least 0; comparable within one answer"""
+    confidence: float
+    """Of those said with 0.8, about 8 in 10 are right"""
+    reason: str
+    resource: str
+    """A pod, instance or host, where it is one of several"""
+    dependency: str
+    """What sends no telemetry itself, where that failed or was slow"""
+    start_time: str | None
+    """Since when"""
+    evidence: "list[EvidenceShown]"
+    path: "list[PathStepShown]"
+    """From the cause to the symptom"""
 
 
 class RootSpan(TypedDict):
@@ -1112,6 +1519,13 @@ class ServiceEdge(TypedDict):
     server_p95_ns: int | None
 
 
+class ServiceError(TypedDict):
+    """A type of error of a service."""
+
+    service: str
+    type: str
+
+
 class ServiceList(TypedDict):
     """Services, by name."""
 
@@ -1167,6 +1581,36 @@ class ServiceStep(TypedDict):
     p95_ns: int | None
 
 
+Severity = Literal["critical", "high", "medium", "low"]
+"""How bad it is, as alerts have it; the worst first."""
+
+
+class SiblingsShown(TypedDict):
+    """Normal traces of the same root service and operation: none of their spans failed, none was slow."""
+
+    count: int
+    start_time: str
+    """Between this and `end_time` they were looked for"""
+    end_time: str
+    median_duration_ns: int | None
+    """Of their root spans"""
+    p95_duration_ns: int | None
+    trace_ids: list[str]
+    """Some of them: `GET /traces/compare` shows one beside this"""
+
+
+class SimilarIncident(TypedDict):
+    """An earlier incident like this one, and what was found to be its cause."""
+
+    id: str
+    title: str
+    start_time: str
+    end_time: str | None
+    found: str
+    """What a user said was the cause, else what the analysis found"""
+    likeness: float
+
+
 class SpanEvent(TypedDict):
     """Something that happened during the span."""
 
@@ -1178,6 +1622,19 @@ class SpanEvent(TypedDict):
     attributes: dict[str, str]
 
 
+class SpanFindingShown(TypedDict):
+    """A place that explains what is unusual."""
+
+    service: str
+    operation: str
+    kind: "FaultKind"
+    score: float
+    """How much of it: the share of the time, 1 for a failure"""
+    reason: str
+    span_ids: list[str]
+    """Of this trace, at most 5; empty for log records of no span"""
+
+
 class SpanLink(TypedDict):
     """A span that this one is related to, in whatever trace."""
 
@@ -1185,6 +1642,31 @@ class SpanLink(TypedDict):
     span_id: str
     trace_state: str
     attributes: dict[str, str]
+
+
+class SpanShown(TypedDict):
+    """A span, and what is usual at its place: the same way of services and operations from the root."""
+
+    span_id: str
+    parent_span_id: str | None
+    service: str
+    operation: str
+    kind: str
+    depth: int
+    start_time: str
+    duration_ns: int
+    own_time_ns: int
+    """The time of its own that the trace waited for, in nanoseconds"""
+    usual_own_time_ns: int | None
+    """The siblings' median; null: none has such a span"""
+    usual_p95_ns: int | None
+    """Of 95 % of the siblings' spans it is no more than that"""
+    seen_in: float
+    """The share of siblings that have a span at this place"""
+    failed: bool
+    """Its status is Error"""
+    unusual: bool
+    """Failed, slower than 95 % of the siblings' in a slow trace, or new"""
 
 
 class SpanStatus(TypedDict):
@@ -1240,6 +1722,15 @@ class Stored(TypedDict):
 
 Temporality = Literal["unspecified", "delta", "cumulative"]
 """What a point of a sum or histogram counts from."""
+
+
+class TimeWindow(TypedDict):
+    """From `start_time` up to, and without, `end_time`."""
+
+    start_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
+    end_time: str
+    """RFC 3339 in UTC, to the nanosecond"""
 
 
 class Trace(TypedDict):

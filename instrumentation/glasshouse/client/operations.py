@@ -55,6 +55,42 @@ class Operations:
         )
         return answer
 
+    def analyze(
+        self,
+        *,
+        start: str,
+        end: str,
+        baseline_start: str | None = None,
+        baseline_end: str | None = None,
+        baselines: Sequence[models.BaselineAsked] | None = None,
+        services: Sequence[str] | None = None,
+    ) -> models.AnalysisAnswer:
+        """Find root causes in a window.
+
+        start: RFC 3339, or now, now-15m, now-1h, now-7d. Included
+        end: Not included; at most 24 hours after `start`
+        baseline_start: When all was well, from here; without a baseline, times are chosen: before
+            the window, and the same time of earlier days
+        baseline_end: To here, not included
+        baselines: Several times when all was well, instead of the one
+        services: Look for the cause among these alone
+        """
+        answer: models.AnalysisAnswer = self._ask(
+            Call(
+                "POST",
+                "/api/v1/insights/analyze",
+                body={
+                    "start": start,
+                    "end": end,
+                    "baseline_start": baseline_start,
+                    "baseline_end": baseline_end,
+                    "baselines": baselines,
+                    "services": services,
+                },
+            )
+        )
+        return answer
+
     def api_health(self) -> models.Health:
         """The same, where clients of the API look for it."""
         answer: models.Health = self._ask(Call("GET", "/api/v1/health"))
@@ -293,6 +329,16 @@ class Operations:
             "errors",
         )
 
+    def explain(self, trace_id: str) -> models.ExplainedTrace:
+        """Explain one trace.
+
+        trace_id: 32 hex digits, in either case
+        """
+        answer: models.ExplainedTrace = self._ask(
+            Call("GET", "/api/v1/traces/{trace_id}/explain", names={"trace_id": trace_id})
+        )
+        return answer
+
     def export_trace(
         self, trace_id: str, *, signal: Literal["traces", "logs"] | None = None
     ) -> models.OtlpDocument:
@@ -328,6 +374,166 @@ class Operations:
             Call("GET", "/api/v1/projects/{project_id}", names={"project_id": project_id})
         )
         return answer
+
+    def give_feedback(
+        self,
+        *,
+        rating: Literal[-1, 1],
+        incident_id: str | None = None,
+        lookback_minutes: int | None = None,
+        correction: str | None = None,
+        service: str | None = None,
+        kind: models.FaultKind | None = None,
+    ) -> models.FeedbackShown:
+        """Say whether insights helped.
+
+        rating: 1: it helped; -1: it did not
+        incident_id: Of this incident
+        lookback_minutes: Of what `GET /insights` said of so many minutes
+        correction: What was the cause, in your words; shown with similar incidents
+        service: Where the cause was
+        kind: What it was
+        """
+        answer: models.FeedbackShown = self._ask(
+            Call(
+                "POST",
+                "/api/v1/insights/feedback",
+                body={
+                    "rating": rating,
+                    "incident_id": incident_id,
+                    "lookback_minutes": lookback_minutes,
+                    "correction": correction,
+                    "service": service,
+                    "kind": kind,
+                },
+            )
+        )
+        return answer
+
+    def incident(self, incident_id: str) -> models.IncidentDetails:
+        """Read one incident.
+
+        incident_id: The `id` of an incident.
+        """
+        answer: models.IncidentDetails = self._ask(
+            Call("GET", "/api/v1/incidents/{incident_id}", names={"incident_id": incident_id})
+        )
+        return answer
+
+    def incidents(
+        self,
+        *,
+        status: Literal["open", "resolved"] | None = None,
+        service_name: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> models.IncidentPage:
+        """List incidents.
+
+        status: Those that go on, or that ended.
+        service_name: Those that touch this service.
+        cursor: The `next_cursor` of the page before.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        answer: models.IncidentPage = self._ask(
+            Call(
+                "GET",
+                "/api/v1/incidents",
+                parameters={
+                    "status": status,
+                    "service_name": service_name,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            )
+        )
+        return answer
+
+    def each_incident(
+        self,
+        *,
+        status: Literal["open", "resolved"] | None = None,
+        service_name: str | None = None,
+        limit: int | None = None,
+        start_time: str | None = None,
+        end_time: str | None = None,
+    ) -> Iterator[models.IncidentSummary]:
+        """List incidents, page after page.
+
+        status: Those that go on, or that ended.
+        service_name: Those that touch this service.
+        start_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Included.
+        end_time: A time: RFC 3339 such as 2026-11-21T12:00:00Z, or now, now-15m, now-1h, now-7d.
+            Not included.
+        """
+        return self._each(
+            Call(
+                "GET",
+                "/api/v1/incidents",
+                parameters={
+                    "status": status,
+                    "service_name": service_name,
+                    "limit": limit,
+                    "start_time": start_time,
+                    "end_time": end_time,
+                },
+            ),
+            "incidents",
+        )
+
+    def insights(
+        self, *, lookback_minutes: int | None = None, deep_analysis: bool | None = None
+    ) -> models.Insights:
+        """Say what broke lately.
+
+        lookback_minutes: The last so many minutes.
+        deep_analysis: Let a language model, where one is set up, look closer.
+        """
+        answer: models.Insights = self._ask(
+            Call(
+                "GET",
+                "/api/v1/insights",
+                parameters={"lookback_minutes": lookback_minutes, "deep_analysis": deep_analysis},
+            )
+        )
+        return answer
+
+    def list_feedback(
+        self, *, incident_id: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> models.FeedbackPage:
+        """List what users said of insights.
+
+        incident_id: Of this incident alone.
+        cursor: The `next_cursor` of the page before.
+        """
+        answer: models.FeedbackPage = self._ask(
+            Call(
+                "GET",
+                "/api/v1/insights/feedback",
+                parameters={"incident_id": incident_id, "limit": limit, "cursor": cursor},
+            )
+        )
+        return answer
+
+    def each_list_feedback(
+        self, *, incident_id: str | None = None, limit: int | None = None
+    ) -> Iterator[models.FeedbackShown]:
+        """List what users said of insights, page after page.
+
+        incident_id: Of this incident alone.
+        """
+        return self._each(
+            Call("GET", "/api/v1/insights/feedback", parameters={"incident_id": incident_id, "limit": limit}),
+            "feedback",
+        )
 
     def list_keys(self, project_id: str) -> models.KeyList:
         """A project's keys.
