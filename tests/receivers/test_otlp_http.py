@@ -111,16 +111,23 @@ def test_a_sender_without_the_key_is_401() -> None:
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/protobuf", "multipart/form-data"])
 def test_other_content_types_are_415(collector: Kept, content_type: str) -> None:
-    """The answer names those that are taken, in protobuf."""
+    """The answer names those that are taken, in JSON: a person with curl can read it."""
     response = collector.post(TRACES, PAYLOAD, content_type=content_type)
-    assert (response.status_code, response.headers["content-type"]) == (415, PROTOBUF)
-    assert "application/json" in Status.FromString(response.content).message
+    assert (response.status_code, response.headers["content-type"]) == (415, JSON)
+    assert "application/x-protobuf" in response.json()["message"]
 
 
-def test_an_error_is_told_in_json_to_who_accepts_json_and_sent_neither(collector: Kept) -> None:
-    """A person with curl can read it."""
-    response = collector.post(TRACES, b"", content_type="text/plain", accept="application/json")
-    assert (response.status_code, response.json()["code"]) == (415, 3)
+def test_an_error_is_told_in_protobuf_to_who_accepts_it_and_sent_neither(collector: Kept) -> None:
+    """And in JSON to who accepts both."""
+    for accepted, told in ((PROTOBUF, PROTOBUF), (f"{PROTOBUF}, {JSON}", JSON)):
+        response = collector.post(TRACES, b"", content_type="text/plain", accept=accepted)
+        assert (response.status_code, response.headers["content-type"]) == (415, told)
+
+
+def test_an_address_opened_in_a_browser_answers_in_json(collector: Kept) -> None:
+    """It says what to do instead, without any header."""
+    response = collector.http.get("/v1/traces")
+    assert (response.status_code, response.json()["message"]) == (405, "send OTLP with POST, not GET")
 
 
 def test_an_unknown_content_encoding_is_415(collector: Kept) -> None:

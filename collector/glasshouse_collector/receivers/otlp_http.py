@@ -19,10 +19,10 @@ from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.tls import TlsConfig
 from glasshouse_collector.core.tls_files import tls_files
 from glasshouse_collector.core.tls_handshake import TlsConnections
-from glasshouse_collector.receivers.answers import status_protobuf
+from glasshouse_collector.receivers.answers import status_json
 from glasshouse_collector.receivers.cors import CrossOrigin
 from glasshouse_collector.receivers.listening import listen
-from glasshouse_collector.receivers.otlp_http_app import PROTOBUF, TRANSPORT, HttpLimits, OtlpHttpApp
+from glasshouse_collector.receivers.otlp_http_app import JSON, TRANSPORT, HttpLimits, OtlpHttpApp
 from glasshouse_collector.receivers.refusals import Refusal
 
 _KEEP_ALIVE_SECONDS = 150
@@ -154,4 +154,4 @@ class OtlpHttpReceiver:
 
 def _no_http(status: int, message: str) -> tuple[bytes, bytes]:
     refusal = Refusal("no_http", StatusCode.INVALID_ARGUMENT, status, message)
-    return PROTOBUF.encode(), status_protobuf(refusal)
+    return JSON.encode(), status_json(refusal)

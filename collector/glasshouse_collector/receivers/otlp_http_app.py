@@ -2,8 +2,8 @@
 
 Source: the OTLP 1.11 specification, "OTLP/HTTP". What it leaves open is settled so:
 
-- An error is told in the encoding of the request; where that is neither of the two, in JSON if
-  the sender accepts JSON, else in protobuf.
+- An error is told in the encoding of the request; where that is neither of the two, in JSON, which
+  a person with curl can read, unless the sender accepts protobuf.
 - A body that does not arrive in time is answered 408, which senders do not repeat.
 - A body that is refused before it was read is read on and thrown away (the connection's
   protocol sets an end to that), because a sender that is cut off while sending sees no answer.
@@ -255,10 +255,10 @@ def _content_encoding(headers: Mapping[str, str]) -> str:
 
 
 def _wants_json(headers: Mapping[str, str]) -> bool:
-    content_type = headers.get("content-type", "").lower()
+    content_type, accepted = headers.get("content-type", "").lower(), headers.get("accept", "").lower()
     if PROTOBUF in content_type:
         return False
-    return "json" in content_type or "json" in headers.get("accept", "").lower()
+    return "json" in content_type or "json" in accepted or PROTOBUF not in accepted
 
 
 def _not_found(path: str) -> _Refused:
