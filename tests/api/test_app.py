@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import Callable, Iterator
 
@@ -117,6 +118,14 @@ def test_unknown_paths_and_methods_are_problems(services: Services, serve: Serve
         assert answer.json()["status"] == status
 
 
+def test_what_a_path_takes_is_told(services: Services, serve: Serve) -> None:
+    """All of its methods, though each is a route of its own: in the header, and in words."""
+    client = serve(create_app(services))
+    answer = client.put("/api/v1/projects/shop")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET")
+    assert answer.json()["detail"] == "/api/v1/projects/shop takes DELETE, GET, not PUT"
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_large_body_is_refused_while_it_is_read(services: Services, serve: Serve, streamed: bool) -> None:
     """Over a mebibyte is 413, whether the length was declared or not."""
@@ -140,6 +149,19 @@ def test_a_body_that_is_no_json_object_is_told_so(services: Services, serve: Ser
     assert broken.json()["detail"].startswith("the body is no JSON: ")
     form = client.post("/api/v1/sql", content=b"a=1", headers={"Content-Type": "text/plain"})
     assert "Content-Type: application/json" in form.json()["detail"]
+
+
+def test_the_pages_of_the_documentation_load_nothing_from_elsewhere(services: Services, serve: Serve) -> None:
+    """A machine without a way out shows them: all that they load is the collector's own."""
+    client = serve(create_app(services))
+    page = client.get("/docs")
+    assert page.status_code == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) >= 3
+    for address in loaded:
+        assert address.startswith("/docs-files/")
+        assert client.get(address).status_code == 200
+    assert client.get("/docs-files/..%2f__init__.py").status_code == 404
 
 
 def test_every_operation_is_documented(services: Services, serve: Serve) -> None:

@@ -229,10 +229,10 @@ def test_hostile_values_are_only_values(client: httpx.Client, name: str, signal:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"signal": "spans"}, "signal: Input should be 'traces', 'logs' or 'metrics'"),
-        ({"place": "span"}, "place: Input should be 'own', 'resource' or 'scope'"),
-        ({"limit": 0}, "limit: Input should be greater than or equal to 1"),
-        ({"key": "x" * 10_000}, "key: String should have at most 1000 characters"),
+        ({"signal": "spans"}, "signal: one of traces, logs or metrics is expected, not 'spans'"),
+        ({"place": "span"}, "place: one of own, resource or scope is expected, not 'span'"),
+        ({"limit": 0}, "limit: 1 or more is expected, not '0'"),
+        ({"key": "x" * 10_000}, "key: at most 1000 characters are expected"),
         ({"start_time": "now", "end_time": "now-1h"}, "start_time: a time before end_time is expected"),
     ],
 )

@@ -11,10 +11,13 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.security import APIKeyHeader, HTTPBasic, HTTPBearer
 
 from glasshouse_collector.api.problems import Problem
+from glasshouse_collector.api.wrong_fields import asks_for
+from glasshouse_collector.control import Projects
 from glasshouse_collector.core.access import PEER, SELF_PROJECT, Authenticator, Caller, Scope
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.core.errors import Backpressure, Forbidden, LimitReached, Unauthenticated
+from glasshouse_collector.core.errors import Backpressure, Forbidden, LimitReached, Retryable, Unauthenticated
 from glasshouse_collector.core.peers import peer_of
+from glasshouse_collector.store import EVERY_PROJECT
 
 
 class _Basic(HTTPBasic):
@@ -60,7 +63,9 @@ def require_reader(services: Services) -> Callable[..., Caller]:
             Query(
                 description="Of which project, for those who may see every one (the operator, and everyone "
                 "as long as there are no keys); `*`: of all. Else the key's.",
-                pattern=r"^([a-z0-9_][a-z0-9-]{0,62}|\*)?$",
+                pattern=asks_for(
+                    "a project's id (a-z, 0-9, dashes), or *,", r"^([a-z0-9_][a-z0-9-]{0,62}|\*)?$"
+                ),
             ),
         ] = "",
     ) -> Caller:
@@ -70,10 +75,27 @@ def require_reader(services: Services) -> Callable[..., Caller]:
                 raise Problem(
                     HTTPStatus.FORBIDDEN, f"project: this key sees the project {caller.project} alone"
                 )
+            _refuse_absent(services, project)
             request.state.caller = caller = replace(caller, project=project)
         return caller
 
     return reader
+
+
+def _refuse_absent(services: Services, project: str) -> None:
+    """Refuse a project that never was: an empty answer would look right. Nobody else can name one."""
+    if project == EVERY_PROJECT:
+        return
+    try:
+        there = services.get(Projects).ever(project)
+    except (LookupError, Retryable):  # while their database is away, records can be asked for all the same
+        return
+    if not there:
+        raise Problem(
+            HTTPStatus.NOT_FOUND,
+            f"project: there is no project {project}; GET /api/v1/projects and `glasshouse projects list` "
+            "tell which there are",
+        )
 
 
 def _refuse_unknown(request: Request) -> None:

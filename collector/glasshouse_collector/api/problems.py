@@ -1,14 +1,18 @@
 """Errors as the API tells them: RFC 9457 problem details, never a traceback."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+
+from glasshouse_collector.api.wrong_fields import wrong_fields
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEMS = (
@@ -96,24 +100,24 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = f"there is nothing at {request.url.path}; what there is stands in /docs"
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = allowed = ", ".join(_methods(request))
+        detail = f"{request.url.path} takes {allowed}, not {request.method}"
     extra = error.extra if isinstance(error, Problem) else {}
-    return problem_response(error.status_code, detail, error.headers, **extra)
+    return problem_response(error.status_code, detail, headers, **extra)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return what can be done at a path: each of its methods may be a route of its own."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path and route.methods and compile_path(route.path)[0].fullmatch(request.url.path):
+            found |= route.methods
+    return sorted(found)
 
 
 def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     del request
     assert isinstance(error, RequestValidationError)  # noqa: S101  (registered for it alone)
-    return problem_response(HTTPStatus.BAD_REQUEST, "; ".join(_wrong_fields(error.errors())))
-
-
-def _wrong_fields(errors: Sequence[Any]) -> list[str]:
-    return [_wrong_field(wrong) for wrong in errors]
-
-
-def _wrong_field(wrong: Any) -> str:
-    if wrong["type"] == "json_invalid":
-        return f"the body is no JSON: {wrong['ctx']['error']}"
-    if wrong["type"] == "model_attributes_type" and wrong["loc"] == ("body",):
-        return "the body should be a JSON object, sent with Content-Type: application/json"
-    field = ".".join(str(part) for part in wrong["loc"][1:]) or wrong["loc"][0]  # not where it was sent
-    return f"{field}: {'a value is needed' if wrong['type'] == 'missing' else wrong['msg']}"
+    return problem_response(HTTPStatus.BAD_REQUEST, "; ".join(wrong_fields(error.errors())))

@@ -56,7 +56,7 @@ def parse_time(field: str, written: str, now: datetime) -> int:
     else:
         moment = _absolute(field, written.strip())
     if not 0 <= moment <= _LATEST:
-        raise _no_time(field, written)
+        raise _out_of_range(field, written)
     return moment
 
 
@@ -70,7 +70,10 @@ def _absolute(field: str, written: str) -> int:
         raise _no_time(field, written) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return _nanoseconds(moment) + int(digits)
+    try:
+        return _nanoseconds(moment) + int(digits)
+    except OverflowError:  # in UTC it is before the year 1, or after 9999
+        raise _out_of_range(field, written) from None
 
 
 def _nanoseconds(moment: datetime) -> int:
@@ -80,3 +83,10 @@ def _nanoseconds(moment: datetime) -> int:
 
 def _no_time(field: str, written: str) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, f"{field}: {written[:64]!r} is no time; {_EXPECTED} is expected")
+
+
+def _out_of_range(field: str, written: str) -> Problem:
+    return Problem(
+        HTTPStatus.BAD_REQUEST,
+        f"{field}: {written[:64]!r} is out of range; a time from 1970-01-01 to 2262-04-11 is expected",
+    )

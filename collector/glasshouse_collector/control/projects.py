@@ -75,6 +75,11 @@ class Projects:
             raise NotFound(f"there is no project {project_id}")
         return _shown(project)
 
+    def ever(self, project_id: str) -> bool:
+        """Whether there is one, or was: a deleted one's records stay until retention."""
+        with self._database.session() as session:
+            return session.get(Project, project_id) is not None
+
     def delete(self, project_id: str) -> None:
         """Close a project: its keys open nothing any more, and its id is not given again.
 

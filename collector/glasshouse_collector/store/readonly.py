@@ -71,6 +71,7 @@ _EXPLAIN = re.compile(
 )
 _EXPLAIN_ALONE = re.compile(r"EXPLAIN(\s+(PLAN|SYNTAX))?", re.IGNORECASE)
 _SELECT = re.compile(r"\(*(?:SELECT|WITH)\b")
+_FORMATTED = re.compile(r"\sFORMAT\s+\w+$")
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _NAME_IN_CANONICAL = re.compile(r"(?P<name>`(?:[^`\\]|\\.)*`|[A-Za-z_]\w*)(?P<call>\()?", re.DOTALL)
 _LONGEST_SQL = 256 * 1024
@@ -155,6 +156,8 @@ class ReadOnlyQueries:
             raise QueryRefused(
                 "of one project, EXPLAIN, EXPLAIN PLAN and EXPLAIN SYNTAX are open, without more"
             )
+        if _FORMATTED.search(_LITERAL.sub("''", statement)):
+            raise QueryRefused("FORMAT is not allowed here; ask with format=csv, ndjson or parquet instead")
         select = statement[explained.end() :] if explained else statement
         if not _SELECT.match(select):
             raise QueryRefused("one statement that only reads is expected: SELECT, SHOW, DESCRIBE or EXPLAIN")

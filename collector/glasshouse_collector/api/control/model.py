@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from glasshouse_collector.api.wrong_fields import asks_for
 from glasshouse_collector.control import KeySettings, ShownKey, ShownProject
 from glasshouse_collector.core.access import Scope
 
@@ -17,11 +18,11 @@ _KEY_EXAMPLE: Final = "gh_Ab3dE5gH_dGhpcyBpcyBub3QgYSBrZXkgYnV0IGFuIGV4YW1wbGU"
 _DAY_SECONDS: Final = 86_400
 _MOST_OVERLAP: Final = 90 * _DAY_SECONDS
 
-Line = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+Line = Annotated[str, Field(max_length=500, pattern=asks_for("a text without NUL", r"^[^\x00]*$"))]
 ProjectId = Annotated[
     str,
     Path(
-        pattern=r"^(_self|[a-z0-9][a-z0-9-]{0,62})$",
+        pattern=asks_for("a project's id, of a-z, 0-9 and dashes,", r"^(_self|[a-z0-9][a-z0-9-]{0,62})$"),
         description="A project's id: a-z, 0-9 and dashes.",
         examples=["shop"],
     ),
@@ -29,7 +30,7 @@ ProjectId = Annotated[
 KeyPrefix = Annotated[
     str,
     Path(
-        pattern=r"^gh_[A-Za-z0-9]{8}$",
+        pattern=asks_for("a key's beginning, such as gh_Ab3dE5gH,", r"^gh_[A-Za-z0-9]{8}$"),
         description="What a key is recognised by: its beginning, never the whole key.",
         examples=["gh_Ab3dE5gH"],
     ),

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from glasshouse_collector.api.conditions import MOST_CONDITIONS, MOST_TEXT
 from glasshouse_collector.api.metrics.model import Kind
+from glasshouse_collector.api.wrong_fields import asks_for
 
 MOST_STEPS: Final = 1000
 MOST_SERIES: Final = 1000
@@ -28,7 +29,12 @@ class MetricQuery(BaseModel):
     name: _Text = Field(description="The metric's name, as it was sent", examples=["http.server.requests"])
     function: Annotated[
         str,
-        StringConstraints(pattern=rf"^({'|'.join(SIMPLE)}|quantile|p[0-9]{{1,2}}(\.[0-9]{{1,3}})?)$"),
+        StringConstraints(
+            pattern=asks_for(
+                f"one of {', '.join(SIMPLE)}, quantile, or a percentile such as p50 or p99.9",
+                rf"^({'|'.join(SIMPLE)}|quantile|p[0-9]{{1,2}}(\.[0-9]{{1,3}})?)$",
+            )
+        ),
     ] = Field(description=f"{', '.join(SIMPLE)}, p50, p90, p99.9, or quantile", examples=["rate", "p95"])
     quantile: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = Field(
         default=None, description="With the function `quantile`: which, from 0 to 1"
@@ -64,9 +70,15 @@ class OverTime(BaseModel):
         default="now-1h", max_length=64, description="RFC 3339, or now-15m, now-1h, now-7d"
     )
     end_time: str = Field(default="now", max_length=64, description="Not included")
-    step: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}[smhd]$")] | None = Field(
-        default=None, description="How long a step is; without it, `steps` decides", examples=["30s"]
-    )
+    step: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=asks_for("a length such as 30s, 5m, 1h or 1d", r"^[1-9][0-9]{0,8}[smhd]$")
+            ),
+        ]
+        | None
+    ) = Field(default=None, description="How long a step is; without it, `steps` decides", examples=["30s"])
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = Field(
         default=120, description="Into how many steps at most, of a length that people count in"
     )
@@ -90,7 +102,15 @@ class FormulaQuestion(OverTime):
     """Several queries, and a formula of their names."""
 
     queries: Annotated[
-        dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")], MetricQuery],
+        dict[
+            Annotated[
+                str,
+                StringConstraints(
+                    pattern=asks_for("a name of a-z, 0-9 and _, a letter first,", r"^[a-z][a-z0-9_]{0,31}$")
+                ),
+            ],
+            MetricQuery,
+        ],
         Field(min_length=1, max_length=MOST_QUERIES),
     ] = Field(description="Queries by the names that the formula calls them")
     formula: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(

@@ -14,6 +14,7 @@ from glasshouse_collector.api.logs.place import fingerprint
 from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range
+from glasshouse_collector.api.wrong_fields import asks_for
 
 MOST_ERRORS = 1000
 MOST_OCCURRENCES = 100
@@ -109,7 +110,9 @@ def error_routes(questions: Questions) -> APIRouter:
         error_id: Annotated[
             str,
             Path(
-                pattern="^[0-9a-f]{16}$", description="The `id` of an error.", examples=["a0e4a6328bfd694b"]
+                pattern=asks_for("an error's id, 16 digits of 0-9 and a-f,", "^[0-9a-f]{16}$"),
+                description="The `id` of an error.",
+                examples=["a0e4a6328bfd694b"],
             ),
         ],
         within: Annotated[TimeRange, Depends(time_range("now-7d"))],

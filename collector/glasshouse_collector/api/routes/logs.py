@@ -16,6 +16,7 @@ from glasshouse_collector.api.logs.text import with_text
 from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.api.time_range import TimeRange, time_range
+from glasshouse_collector.api.wrong_fields import asks_for
 
 MOST_LOGS = 1000
 MOST_STEPS = 1000
@@ -44,7 +45,11 @@ def log_conditions(
         ),
     ] = [],  # noqa: B006
     trace_id: Annotated[
-        str, Query(description="32 hex digits: of this trace.", pattern="^([0-9a-fA-F]{32})?$")
+        str,
+        Query(
+            description="32 hex digits: of this trace.",
+            pattern=asks_for("a trace's id, 32 hex digits,", "^([0-9a-fA-F]{32})?$"),
+        ),
     ] = "",
 ) -> Conditions:
     """Return what is asked of log records; a `Problem` names the parameter that is wrong."""
