@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -69,16 +70,33 @@ def test_ndjson_has_the_records_as_json_has_them(client: httpx.Client) -> None:
 def test_parquet_opens_as_a_table(client: httpx.Client) -> None:
     """With the columns of the CSV, and the texts as they are."""
     table = pq.read_table(io.BytesIO(logs(client, params={"format": "parquet"}).content))
+    assert table.schema.field("time").type == pa.timestamp("ns", "UTC")
+    assert table["time"].cast(pa.int64()).to_pylist() == [NOON + number for number in range(len(BODIES))]
     assert table["body"].to_pylist() == BODIES
     assert "attributes.order.id" in table.column_names
 
 
+def test_columns_are_the_same_whatever_rows_there_are(client: httpx.Client) -> None:
+    """Those of the model, in its order; what senders name stands where the field does."""
+    all_rows, one, none = (
+        next(csv.reader(io.StringIO(logs(client, params={"format": "csv", **asked}).text, newline="")))
+        for asked in ({}, {"limit": 1, "order": "newest"}, {"service_name": "none"})
+    )
+    fields = list(logs(client).json()["logs"][0])
+    assert all_rows == one
+    assert [name for name in all_rows if "." not in name] == [it for it in fields if it in all_rows]
+    assert none == [name for name in all_rows if not name.startswith("attributes.")]
+
+
 @pytest.mark.parametrize("wanted", ["csv", "ndjson", "parquet"])
 def test_an_answer_without_rows_is_an_empty_file(client: httpx.Client, wanted: str) -> None:
-    """Where nothing is found there are no lines; Parquet still opens."""
+    """Where nothing is found there are no lines below the head; Parquet still opens."""
     answer = logs(client, params={"service_name": "none", "format": wanted})
     if wanted == "parquet":
         assert pq.read_table(io.BytesIO(answer.content)).num_rows == 0
+    elif wanted == "csv":
+        assert answer.text.startswith("id,")
+        assert answer.text.count("\r\n") == 1
     else:
         assert answer.text.strip() == ""
 
@@ -92,7 +110,7 @@ def test_the_parameter_wins_over_the_header(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/api/v1/logs?format=xlsx", "format: Input should be 'json', 'csv', 'ndjson' or 'parquet'"),
+        ("/api/v1/logs?format=xlsx", "format: one of json, csv, ndjson or parquet is expected, not 'xlsx'"),
         (f"/api/v1/traces/{'ab' * 16}?format=csv", "format: there is no such parameter"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -14,6 +14,7 @@ from fastapi import Depends, Query
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from glasshouse_collector.api.flat_rows import cell, columns_of, flattened
 from glasshouse_collector.api.problems import Problem
 
 
@@ -87,15 +88,13 @@ def encode(found: BaseModel, rows: str, wanted: Format) -> bytes:
     listed = found.model_dump(mode="json")[rows]
     if wanted is Format.NDJSON:
         return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in listed)
-    return encode_flat([dict(_flat(row)) for row in listed], wanted)
-
-
-def encode_flat(rows: list[dict[str, Any]], wanted: Format) -> bytes:
-    """Return flat rows as CSV or Parquet; a field that a row lacks is empty."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = columns_of(type(found), rows, listed)
+    flat = [dict(flattened(row)) for row in listed]
     if wanted is Format.CSV:
-        return _csv(names, ([row.get(name) for name in names] for row in rows))
-    return _parquet(pa.table({name: _column([row.get(name) for row in rows]) for name in names}))
+        return _csv(list(columns), ([row.get(name) for name in columns] for row in flat))
+    return _parquet(
+        pa.table({name: array([row.get(name) for row in flat]) for name, array in columns.items()})
+    )
 
 
 def encode_table(table: pa.Table, values: Iterable[Iterable[Any]], wanted: Format) -> bytes:
@@ -104,23 +103,11 @@ def encode_table(table: pa.Table, values: Iterable[Iterable[Any]], wanted: Forma
         return _parquet(table)
     rows = zip(*values, strict=True)
     if wanted is Format.CSV:
-        return _csv(table.column_names, ([_cell(value) for value in row] for row in rows))
+        return _csv(table.column_names, ([cell(value) for value in row] for row in rows))
     return b"".join(
         orjson.dumps(dict(zip(table.column_names, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
         for row in rows
     )
-
-
-def _flat(row: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Any]]:
-    for name, value in row.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield before + name, _cell(value)
-
-
-def _cell(value: Any) -> Any:
-    return orjson.dumps(value).decode() if isinstance(value, list | dict | tuple) else value
 
 
 def _csv(names: list[str], rows: Iterable[Iterable[Any]]) -> bytes:
@@ -136,13 +123,6 @@ def _harmless(value: Any) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
-
-
-def _column(values: list[Any]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # of several kinds
-        return pa.array([None if value is None else str(value) for value in values])
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.times import Time
+
 Signal = Literal["traces", "logs", "metrics"]
 Place = Literal["own", "resource", "scope"]
 
@@ -19,7 +21,7 @@ class AttributeKey(BaseModel):
         description="How many spans or log records have it; of metrics, data points of the metrics that do"
     )
     distinct_values: int | None = Field(description="An estimate of how many values it has; null: not known")
-    last_seen: str = Field(examples=["2026-11-21T12:00:00.123456789Z"])
+    last_seen: Time = Field(examples=["2026-11-21T12:00:00.123456789Z"])
 
 
 class AttributeKeys(BaseModel):
@@ -27,8 +29,8 @@ class AttributeKeys(BaseModel):
 
     attributes: list[AttributeKey]
     truncated: bool = Field(description="There are more; `text` or a higher `limit` finds them")
-    start_time: str = Field(description=_QUARTER)
-    end_time: str
+    start_time: Time = Field(description=_QUARTER)
+    end_time: Time
 
 
 class AttributeValue(BaseModel):
@@ -47,5 +49,5 @@ class AttributeValues(BaseModel):
     values: list[AttributeValue]
     sampled: bool = Field(description="Values are of a sample of the records: rare ones may be missing")
     truncated: bool = Field(description="There are more values than are told")
-    start_time: str = Field(description=_QUARTER)
-    end_time: str
+    start_time: Time = Field(description=_QUARTER)
+    end_time: Time

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from glasshouse_collector.api.errors.place import ErrorPlace
+from glasshouse_collector.api.times import Time
 
 Source = Literal["spans", "logs"]
 Sort = Literal["count", "last_seen", "first_seen", "new"]
@@ -22,8 +23,8 @@ class ErrorGroup(BaseModel):
     masked_message: str = Field(description="The same with a star for what is different each time")
     place: ErrorPlace | None = Field(description="null: no stack trace, or of no known format")
     count: int = Field(description="How often in the range; told by a span and its log record it is one")
-    first_seen: str = Field(description=f"Ever, not just in the range; {_TIME}")
-    last_seen: str = Field(description=f"In the range; {_TIME}")
+    first_seen: Time = Field(description=f"Ever, not just in the range; {_TIME}")
+    last_seen: Time = Field(description=f"In the range; {_TIME}")
     trend: list[int] = Field(description="How often in each step of the range, the oldest first")
     operations: list[str] = Field(description="Up to ten; ids in them are stars")
     versions: list[str] = Field(description="Versions of the service, up to ten")
@@ -41,15 +42,15 @@ class ErrorPage(BaseModel):
         description="Give it as `cursor` for the next page; null: this is the last"
     )
     step_seconds: int = Field(description="How long a step of the trends is")
-    trend_start_time: str = Field(description="When the first step of the trends begins")
-    start_time: str
-    end_time: str
+    trend_start_time: Time = Field(description="When the first step of the trends begins")
+    start_time: Time
+    end_time: Time
 
 
 class ErrorOccurrence(BaseModel):
     """One exception."""
 
-    time: str = Field(description=_TIME)
+    time: Time = Field(description=_TIME)
     source: Source = Field(description="`spans`, also where a log record tells it too")
     trace_id: str | None
     span_id: str | None
@@ -68,6 +69,6 @@ class ErrorDetails(BaseModel):
     error: ErrorGroup
     occurrences: list[ErrorOccurrence] = Field(description="The newest first")
     step_seconds: int
-    trend_start_time: str
-    start_time: str
-    end_time: str
+    trend_start_time: Time
+    start_time: Time
+    end_time: Time

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from glasshouse_collector.api.scope import InstrumentationScope
+from glasshouse_collector.api.times import Time
 
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 
@@ -12,7 +13,7 @@ class LogRecord(BaseModel):
 
     id: str = Field(description="For `/logs/{id}/context`", examples=["18a7f6b3c2d10000.1f3e-1-40.2a"])
     project: str
-    time: str = Field(description=_TIME, examples=["2026-11-21T12:00:00.123456789Z"])
+    time: Time = Field(description=_TIME, examples=["2026-11-21T12:00:00.123456789Z"])
     time_unix_nano: str = Field(description="The same in nanoseconds since the Unix epoch, as text")
     trace_id: str | None = Field(description="32 hex digits; null: made outside of any trace")
     span_id: str | None
@@ -35,8 +36,8 @@ class LogPage(BaseModel):
     next_cursor: str | None = Field(
         description="Give it as `cursor` for the next page; null: this is the last"
     )
-    start_time: str = Field(description=f"Where the range of time began, {_TIME}")
-    end_time: str = Field(description="Where it ended; stays the same from page to page")
+    start_time: Time = Field(description=f"Where the range of time began, {_TIME}")
+    end_time: Time = Field(description="Where it ended; stays the same from page to page")
 
 
 class LogContext(BaseModel):
@@ -50,7 +51,7 @@ class LogContext(BaseModel):
 class LogCount(BaseModel):
     """How many log records one step of time has."""
 
-    time: str = Field(description=f"When the step begins, {_TIME}")
+    time: Time = Field(description=f"When the step begins, {_TIME}")
     counts: dict[str, int] = Field(
         description="By level (trace, debug, info, warn, error, fatal, unset), those that there are.",
         examples=[{"info": 120, "error": 3}],
@@ -60,8 +61,8 @@ class LogCount(BaseModel):
 class LogHistogram(BaseModel):
     """Log records counted by time and level."""
 
-    start_time: str
-    end_time: str
+    start_time: Time
+    end_time: Time
     step_seconds: int
     total: int
     steps: list[LogCount] = Field(description="Every step of the range, the oldest first")

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.times import Time
 from glasshouse_collector.patterns import Trend
 
 _TIME = "RFC 3339 in UTC, to the nanosecond"
@@ -39,8 +40,8 @@ class LogPattern(BaseModel):
         description="Counts by level, those that there are", examples=[{"info": 120, "error": 3}]
     )
     services: list[str] = Field(description="Which services it came from, some 20 at most of each shape")
-    first_seen: str = Field(description=_TIME)
-    last_seen: str
+    first_seen: Time = Field(description=_TIME)
+    last_seen: Time
     trend: LogTrend
     examples: list[LogExample] = Field(description="Up to three, of different lines as far as there are")
 
@@ -56,6 +57,6 @@ class LogPatterns(BaseModel):
         "rare may be missing"
     )
     looked_at: float = Field(description="Which share of them was looked at, 0 to 1")
-    start_time: str
-    end_time: str
+    start_time: Time
+    end_time: Time
     step_seconds: int

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.times import Time
+
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 
 
@@ -37,8 +39,8 @@ class MetricName(BaseModel):
     services: list[str] = Field(description="Who sends it, at most 100")
     series: int = Field(description="How many series there are, within 3 %")
     points: int = Field(description="How many points were stored on the days of the range")
-    first_seen: str = Field(description=f"{_TIME}; within the days of the range")
-    last_seen: str
+    first_seen: Time = Field(description=f"{_TIME}; within the days of the range")
+    last_seen: Time
     conflicts: list[str] = Field(
         description="In what its senders differ: kind, unit, monotonic", examples=[["unit: ms, s"]]
     )
@@ -51,8 +53,8 @@ class MetricNames(BaseModel):
     next_cursor: str | None = Field(
         description="Give it as `cursor` for the next page; null: this is the last"
     )
-    start_time: str = Field(description=f"Where the range of time began, {_TIME}")
-    end_time: str
+    start_time: Time = Field(description=f"Where the range of time began, {_TIME}")
+    end_time: Time
 
 
 class ValueCount(BaseModel):
@@ -77,14 +79,14 @@ class MetricDetails(MetricName):
 
     functions: list[str] = Field(description="What fits its kind in `POST /metrics/query`")
     attributes: list[MetricAttribute]
-    sample_start_time: str = Field(description="Values are those of the points from here to `last_seen`")
+    sample_start_time: Time = Field(description="Values are those of the points from here to `last_seen`")
     sampled_points: int = Field(description="How many points that were, at most 200,000")
 
 
 class Exemplar(BaseModel):
     """One measurement and the span in which it was made."""
 
-    time: str
+    time: Time
     value: float
     trace_id: str
     span_id: str
@@ -106,8 +108,8 @@ class MetricAnswer(BaseModel):
     name: str = Field(description="The metric's name, or the formula")
     function: str
     unit: str
-    start_time: str = Field(description=f"The range of time widened to whole steps, {_TIME}")
-    end_time: str
+    start_time: Time = Field(description=f"The range of time widened to whole steps, {_TIME}")
+    end_time: Time
     step_seconds: int
     times: list[str] = Field(description="When each step begins")
     series: list[MetricSeries] = Field(description="The largest first")
@@ -118,7 +120,7 @@ class MetricAnswer(BaseModel):
 class MetricPoint(BaseModel):
     """One value, for exports."""
 
-    time: str
+    time: Time
     labels: dict[str, str]
     value: float
 

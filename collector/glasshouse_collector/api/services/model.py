@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.times import Time
+
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 _WITHIN = "Within 4.5 %"
 
@@ -22,8 +24,8 @@ class Service(BaseModel):
     total_logs: int = Field(description="Log records")
     error_count: int = Field(description="Log records of the level error and above")
     warning_count: int = Field(description="Log records of the level warn")
-    last_seen: str = Field(description=f"The last record of any signal. {_TIME}")
-    last_heartbeat: str | None = Field(description=f"The last heartbeat, none where there is none. {_TIME}")
+    last_seen: Time = Field(description=f"The last record of any signal. {_TIME}")
+    last_heartbeat: Time | None = Field(description=f"The last heartbeat, none where there is none. {_TIME}")
     requests: int = Field(description="Server and consumer spans")
     failed_requests: int = Field(description="Those with the status Error")
     rate: float = Field(description="Requests a second")
@@ -43,8 +45,8 @@ class ServiceList(BaseModel):
     """Services, by name."""
 
     services: list[Service]
-    start_time: str = Field(description=f"The range in whole minutes. {_TIME}")
-    end_time: str = Field(description=_TIME)
+    start_time: Time = Field(description=f"The range in whole minutes. {_TIME}")
+    end_time: Time = Field(description=_TIME)
     truncated: bool = Field(description="There are more services than are told here")
 
 
@@ -60,15 +62,15 @@ class Operation(BaseModel):
     p50_ns: int = Field(description=_WITHIN)
     p95_ns: int = Field(description=_WITHIN)
     p99_ns: int = Field(description=_WITHIN)
-    last_seen: str = Field(description=f"To the minute. {_TIME}")
+    last_seen: Time = Field(description=f"To the minute. {_TIME}")
 
 
 class Release(BaseModel):
     """One version of a service."""
 
     version: str
-    first_seen: str = Field(description=f"In the range. {_TIME}")
-    last_seen: str = Field(description=_TIME)
+    first_seen: Time = Field(description=f"In the range. {_TIME}")
+    last_seen: Time = Field(description=_TIME)
     instances: int
     requests: int | None = Field(description="None where no request was seen that says its version")
     error_ratio: float | None
@@ -82,14 +84,14 @@ class Instance(BaseModel):
     host: str = Field(description="`host.name`")
     version: str
     environment: str
-    first_seen: str = Field(description=f"In the range. {_TIME}")
-    last_seen: str = Field(description=_TIME)
+    first_seen: Time = Field(description=f"In the range. {_TIME}")
+    last_seen: Time = Field(description=_TIME)
 
 
 class ServiceStep(BaseModel):
     """Requests of a stretch of time."""
 
-    time: str = Field(description=f"When it begins. {_TIME}")
+    time: Time = Field(description=f"When it begins. {_TIME}")
     requests: int
     failed_requests: int
     rate: float = Field(description="Requests a second")
@@ -100,7 +102,7 @@ class ErrorTrace(BaseModel):
     """A trace in which the service failed."""
 
     trace_id: str
-    time: str = Field(description=_TIME)
+    time: Time = Field(description=_TIME)
     operation: str
     message: str = Field(description="The span's status message, its first 500 characters")
     duration_ns: int
@@ -125,10 +127,10 @@ class ServiceDetail(BaseModel):
     operations_truncated: bool = Field(description="There are more operations than are told here")
     called_by: list[Dependency]
     calls: list[Dependency]
-    dependencies_start_time: str = Field(
+    dependencies_start_time: Time = Field(
         description=f"Dependencies are those of the last hour of the range up to the last span. {_TIME}"
     )
-    dependencies_end_time: str = Field(description=_TIME)
+    dependencies_end_time: Time = Field(description=_TIME)
     dependencies_sampled: int = Field(description="1: from all spans of that hour; N: from about one in N")
     releases: list[Release]
     releases_sampled: int = Field(description="1: from all requests; N: from about one in N")
@@ -136,8 +138,8 @@ class ServiceDetail(BaseModel):
     step_seconds: int
     steps: list[ServiceStep]
     error_traces: list[ErrorTrace] = Field(description="The newest first, up to 10")
-    start_time: str = Field(description=f"The range in whole minutes. {_TIME}")
-    end_time: str = Field(description=_TIME)
+    start_time: Time = Field(description=f"The range in whole minutes. {_TIME}")
+    end_time: Time = Field(description=_TIME)
 
 
 class ServiceNode(BaseModel):
@@ -173,6 +175,6 @@ class ServiceMap(BaseModel):
     nodes: list[ServiceNode]
     edges: list[ServiceEdge]
     sampled: int = Field(description="1: edges are of all traces; N: of about one in N, scaled up")
-    start_time: str = Field(description=f"The range in whole minutes. {_TIME}")
-    end_time: str = Field(description=_TIME)
+    start_time: Time = Field(description=f"The range in whole minutes. {_TIME}")
+    end_time: Time = Field(description=_TIME)
     truncated: bool = Field(description="There are more nodes or edges than are told here")

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.times import Time
+
 _DIFFERENCE = "Of b less that of a"
 
 
@@ -11,7 +13,7 @@ class ComparedTrace(BaseModel):
     """One of the two, as a whole."""
 
     trace_id: str = Field(description="32 hex digits, in lower case")
-    start_time: str = Field(description="RFC 3339 in UTC, to the nanosecond")
+    start_time: Time = Field(description="RFC 3339 in UTC, to the nanosecond")
     duration_ns: int
     spans: int = Field(description="How many were compared")
     errors: int = Field(description="Spans among them with the status Error")

@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from glasshouse_collector.api.logs.model import LogRecord
 from glasshouse_collector.api.scope import InstrumentationScope
+from glasshouse_collector.api.times import Time
 
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 _NANOS = "Nanoseconds since the Unix epoch, as text: JavaScript's numbers are too small for them"
@@ -19,7 +20,7 @@ class SpanStatus(BaseModel):
 class SpanEvent(BaseModel):
     """Something that happened during the span."""
 
-    time: str = Field(description=_TIME)
+    time: Time = Field(description=_TIME)
     time_unix_nano: str = Field(description=_NANOS)
     name: str
     attributes: dict[str, str]
@@ -44,9 +45,9 @@ class TraceSpan(BaseModel):
     name: str
     kind: str = Field(description="Unspecified, Internal, Server, Client, Producer or Consumer")
     service_name: str
-    start_time: str = Field(description=_TIME)
+    start_time: Time = Field(description=_TIME)
     start_time_unix_nano: str = Field(description=_NANOS)
-    end_time: str = Field(description=_TIME)
+    end_time: Time = Field(description=_TIME)
     end_time_unix_nano: str = Field(description=_NANOS)
     duration_ns: int = Field(description="Nanoseconds")
     self_time_ns: int = Field(description="The duration without the time in which any of its children ran")
@@ -66,7 +67,7 @@ class LinkingSpan(BaseModel):
     span_id: str
     service_name: str
     name: str
-    start_time: str = Field(description=_TIME)
+    start_time: Time = Field(description=_TIME)
     linked_span_ids: list[str] = Field(description="The spans of this trace that it links to")
 
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.times import Time
+
 _TIME = "RFC 3339 in UTC, to the nanosecond"
 
 
@@ -31,7 +33,7 @@ class TraceSummary(BaseModel):
 
     trace_id: str = Field(description="32 hex digits, in lower case")
     root: RootSpan
-    start_time: str = Field(description=_TIME, examples=["2026-11-21T12:00:00.123456789Z"])
+    start_time: Time = Field(description=_TIME, examples=["2026-11-21T12:00:00.123456789Z"])
     start_time_unix_nano: str = Field(description="The same in nanoseconds since the Unix epoch, as text")
     duration_ns: int = Field(description="From the start of the first span to the end of the last")
     status: Literal["error", "ok", "unset"] = Field(
@@ -49,5 +51,5 @@ class TracePage(BaseModel):
     next_cursor: str | None = Field(
         description="Give it as `cursor` for the next page; null: this is the last"
     )
-    start_time: str = Field(description=f"Where the range of time began, {_TIME}")
-    end_time: str = Field(description="Where it ended; stays the same from page to page")
+    start_time: Time = Field(description=f"Where the range of time began, {_TIME}")
+    end_time: Time = Field(description="Where it ended; stays the same from page to page")
