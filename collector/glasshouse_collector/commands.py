@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,11 @@ from rich.table import Table
 
 from glasshouse import __version__
 from glasshouse_collector.config import Settings, effective, load, unknown_variables, without_password
+from glasshouse_collector.control import Database, Keyring
 from glasshouse_collector.core.errors import ConfigurationError, Retryable
 from glasshouse_collector.journal import DeadLetters
 from glasshouse_collector.process import allow_open_files, collect_garbage_seldom, keep_freed_memory
-from glasshouse_collector.service import Collector
+from glasshouse_collector.service import Collector, missing_protection
 from glasshouse_collector.store import Store, StoreSettings
 
 _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="YAML file of settings.")
@@ -27,6 +29,8 @@ _DATA_DIR = click.option("--data-dir", type=click.Path(path_type=Path), help="Wh
 _CLICKHOUSE = click.option(
     "--clickhouse", metavar="DSN", help="A ClickHouse server instead of the embedded one."
 )
+
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "[::]"})  # noqa: S104  (looked for, not listened on)
 
 
 def _refuse(message: str) -> NoReturn:
@@ -92,7 +96,8 @@ async def _serve(settings: Settings) -> None:
 
 
 def _banner(settings: Settings, collector: Collector) -> str:
-    at, scheme = collector.endpoints, "https" if settings.tls else "http"
+    at = {name: _to_click(address) for name, address in collector.endpoints.items()}
+    scheme = "https" if settings.tls else "http"
     lines = [
         f"Glasshouse {__version__} is ready."
         if collector.status.ready
@@ -106,6 +111,8 @@ def _banner(settings: Settings, collector: Collector) -> str:
         f"  decoder     {collector.codec.name}",
         f"  access      {_access(settings, collector)}",
     ]
+    if at != collector.endpoints:
+        lines.insert(5, f"  elsewhere   {socket.gethostname()} instead of localhost")
     if collector.codec.name == "python":
         lines += [
             "",
@@ -124,6 +131,12 @@ def _banner(settings: Settings, collector: Collector) -> str:
     return "\n".join([*lines, ""])
 
 
+def _to_click(address: str) -> str:
+    """Return an address as this machine reaches it: one that stands for all of its addresses reaches none."""
+    host, _, port = address.rpartition(":")
+    return f"localhost:{port}" if host in _EVERY_ADDRESS else address
+
+
 def _program() -> str:
     """Return how the user can call this program again."""
     return "glasshouse" if shutil.which("glasshouse") else sys.argv[0]
@@ -139,10 +152,33 @@ def _access(settings: Settings, collector: Collector) -> str:
 
 @click.command()
 @_CONFIG
+@_DATA_DIR
 @_plain_errors
-def check(config: Path | None) -> None:
-    """Validate the settings and print those in force, secrets masked."""
-    click.echo(effective(_load(config)), nl=False)
+def check(config: Path | None, data_dir: Path | None) -> None:
+    """Validate the settings and print those in force, secrets masked.
+
+    Says what `glasshouse serve` would refuse to start with, too: other machines let in without keys or TLS.
+    """
+    settings = _load(config, data_dir)
+    click.echo(effective(settings), nl=False)
+    missing = missing_protection(settings, keys=_has_keys(settings))
+    if missing:
+        raise ConfigurationError("\n".join(missing))
+
+
+def _has_keys(settings: Settings) -> bool:
+    """Whether a key opens anything now; a database that is not there yet is not made."""
+    if not settings.reachable_hosts:
+        return False  # it does not matter
+    if settings.control.url is None and not (settings.data_dir / "control.db").exists():
+        return False
+    database = Database.open(settings.control_url)
+    try:
+        keyring = Keyring(database)
+        keyring.refresh()
+        return keyring.usable
+    finally:
+        database.close()
 
 
 def _store_settings(settings: Settings) -> StoreSettings:

@@ -30,6 +30,8 @@ _MOST_VOLUME: Final = (1 << 63) - 1
 _LAST_YEAR: Final = 2199
 _LONGEST: Final = timedelta(days=90)
 _PIPED_WIDTH: Final = 250
+_OF_A_COLLECTOR: Final = ("control.db", "journal")
+"""What is in every collector's data folder."""
 
 
 class _Duration(click.ParamType[timedelta]):
@@ -63,7 +65,7 @@ class _End(click.ParamType[datetime]):
                 written = datetime.fromisoformat(value)
                 end = written.astimezone(UTC) if written.tzinfo else written.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time; write one such as 90d or 2030-01-31", param, ctx)
+            self.fail(f"{value!r} is no time; write one such as 90d or 2027-01-31", param, ctx)
         if end.year > _LAST_YEAR:
             self.fail(f"{value!r} is too far; leave it out for a key that does not end", param, ctx)
         return end
@@ -127,7 +129,7 @@ def _database(config: Path | None, data_dir: Path | None) -> Iterator[Database]:
     for name in unknown_variables(os.environ):
         click.echo(f"warning: {name} is no setting, and changes nothing", err=True)
     settings = load(config, {"data_dir": data_dir})
-    _make_folder(settings)
+    _refuse_another_folder(settings)
     database = Database.open(settings.control_url)
     try:
         yield database
@@ -135,16 +137,17 @@ def _database(config: Path | None, data_dir: Path | None) -> Iterator[Database]:
         database.close()
 
 
-def _make_folder(settings: Settings) -> None:
-    """Make the data folder, where that is where the database lies: keys are made before the first start."""
-    if settings.control.url is not None:
-        return
-    try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as refused:
+def _refuse_another_folder(settings: Settings) -> None:
+    """Refuse a folder that is no collector's: keys in a new database there would open nothing.
+
+    A collector makes its folder with the first start, also with one that ends because there is no key.
+    """
+    folder = settings.data_dir
+    if settings.control.url is None and not any((folder / name).exists() for name in _OF_A_COLLECTOR):
         raise ConfigurationError(
-            f"data_dir: {settings.data_dir} cannot be made: {refused.strerror}"
-        ) from None
+            f"data_dir: there is no collector's data in {folder.resolve()}; give its folder by --data-dir, "
+            "or start the collector (glasshouse serve) there once"
+        )
 
 
 @click.group()
@@ -221,7 +224,7 @@ _QUIET = click.option("--quiet", is_flag=True, help="Print the key alone.")
     help="What it opens: ingest to send, read to ask, admin for both and the project's keys; "
     "several times for several. ingest and read without it.",
 )
-@click.option("--expires", type=_End(), help="When it ends: 90d, 2030-01-31.")
+@click.option("--expires", type=_End(), help="When it ends: 90d, 2027-01-31.")
 @click.option("--records-per-second", type=click.IntRange(1, _MOST_RATE), help="The most it may send.")
 @click.option("--bytes-per-day", type=_Bytes(), help="The most it may send on a day of UTC: 5GB.")
 @_QUIET

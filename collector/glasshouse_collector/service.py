@@ -137,8 +137,12 @@ class Collector:
         await control.start(self._fail)
         if self.access.open:
             log.warning("open to everyone on this machine: there is no key, and auth_token is not set")
-        for host in [host for host, by_tls in self._settings.reachable_hosts if not by_tls]:
-            log.warning("%s is served without TLS (insecure): keys and records can be read on the way", host)
+        plain = dict.fromkeys(host for host, by_tls in self._settings.reachable_hosts if not by_tls)
+        if plain:
+            log.warning(
+                "%s is served without TLS (insecure): keys and records can be read on the way",
+                ", ".join(plain),
+            )
 
     async def _settle_requests(self, journal: Journal) -> None:
         """Find out which requests that a crash cut off are in the journal, before pipelines empty it."""
@@ -148,18 +152,7 @@ class Collector:
 
     def _check_whom_it_serves(self, keyring: Keyring) -> None:
         """Raise `ConfigurationError` where other machines would be served without keys, or without TLS."""
-        reachable, missing = self._settings.reachable_hosts, []
-        if reachable and not keyring.usable and not self._settings.auth_token:
-            missing.append(
-                f"host: other machines reach {reachable[0][0]}, and there is no key: make one (glasshouse "
-                f"keys create --data-dir {self._settings.data_dir} --project default), or set auth_token"
-            )
-        plain = [host for host, by_tls in reachable if not by_tls]
-        if plain and not self._settings.insecure:
-            missing.append(
-                f"host: other machines reach {plain[0]}, and there is no TLS: set tls.cert_file and "
-                "tls.key_file, or give --insecure where something in front of it encrypts"
-            )
+        missing = missing_protection(self._settings, keys=bool(keyring.usable))
         if missing:
             raise ConfigurationError("\n".join(missing))
 
@@ -306,6 +299,23 @@ class Collector:
         unfinished.write_text(json.dumps(self.endpoints) + "\n")
         unfinished.replace(path)
         self._undo.callback(path.unlink, missing_ok=True)
+
+
+def missing_protection(settings: Settings, *, keys: bool) -> list[str]:
+    """Return what keeps a collector from serving other machines, a line each; `keys`: there are some."""
+    reachable, missing = settings.reachable_hosts, []
+    if reachable and not keys and not settings.auth_token:
+        missing.append(
+            f"host: other machines reach {reachable[0][0]}, and there is no key: make one (glasshouse "
+            f"keys create --data-dir {settings.data_dir} --project default), or set auth_token"
+        )
+    plain = [host for host, by_tls in reachable if not by_tls]
+    if plain and not settings.insecure:
+        missing.append(
+            f"host: other machines reach {plain[0]}, and there is no TLS: set tls.cert_file and "
+            "tls.key_file, or give --insecure where something in front of it encrypts"
+        )
+    return missing
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

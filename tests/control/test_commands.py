@@ -19,7 +19,8 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return what runs a command on a data folder that is not there yet."""
+    """Return what runs a command on the data folder of a collector that has no keys yet."""
+    (tmp_path / "data" / "journal").mkdir(parents=True)
     monkeypatch.setenv("GLASSHOUSE_DATA_DIR", str(tmp_path / "data"))
 
     def command(line: str, *more: str, answer: str | None = None) -> Result:
@@ -43,7 +44,7 @@ def shown(run: Run, *more: str) -> dict[str, dict[str, object]]:
 
 
 def test_projects_are_made_listed_and_deleted(run: Run) -> None:
-    """On a data folder that no collector has seen; deleting asks first."""
+    """Deleting asks first."""
     assert run("projects create", "My Shop", "--description", "Of [red]mine[/red]").exit_code == 0
     assert run("projects create Bank --id the-bank --quiet").stdout == "the-bank\n"
     listed = run("projects list").stdout
@@ -114,7 +115,7 @@ def test_keys_end_when_they_are_told_to(run: Run) -> None:
         ("keys create --project nothing", "there is no project nothing"),
         ("keys list --project nothing", "there is no project nothing"),
         ("keys create --scope everything", "--scope"),
-        ("keys create --expires soon", "90d or 2030-01-31"),
+        ("keys create --expires soon", "90d or 2027-01-31"),
         ("keys create --expires 999999w", "--expires"),
         ("keys create --expires 2001-01-01", "expires_at: a time to come"),
         ("keys create --expires 0001-01-01T00:00:00+14:00", "--expires"),
@@ -139,6 +140,28 @@ def test_a_mistake_is_said_in_one_line(run: Run, line: str, said: str) -> None:
     assert refused.stdout == ""
     assert "Traceback" not in refused.output
     assert shown(run) == {}
+
+
+@pytest.mark.parametrize("line", ["keys create", "keys list", "projects create Shop", "projects list"])
+def test_a_folder_that_is_no_collectors_is_refused(run: Run, tmp_path: Path, line: str) -> None:
+    """A key in a new database there would open nothing; nothing is made, and the folder is named."""
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "typo", tmp_path / "empty"):
+        refused = run(line, "--data-dir", str(folder))
+        assert refused.exit_code == 2
+        assert f"there is no collector's data in {folder}" in refused.stderr
+        assert refused.stdout == ""
+    assert not (tmp_path / "typo").exists()
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_database_elsewhere_needs_no_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where `control.url` says where keys are, any machine manages them."""
+    monkeypatch.setenv("GLASSHOUSE_CONTROL__URL", f"sqlite:///{tmp_path}/elsewhere.db")
+    assert run("projects create Shop --quiet", "--data-dir", str(tmp_path / "none")).stdout == "shop\n"
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_database_that_is_away_or_none_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

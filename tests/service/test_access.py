@@ -1,5 +1,6 @@
 """Who `glasshouse serve` lets in: as a user starts it, and manages its keys while it runs."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -116,6 +117,31 @@ def test_other_machines_are_not_served_without_keys_and_tls(data: Path, tmp_path
     assert "other machines reach ::" in only
 
 
+def checked(*options: str) -> tuple[int, str, list[str]]:
+    """Return the exit code of `glasshouse check`, the settings it prints, and what it complains of."""
+    done = subprocess.run(
+        [PROGRAM, "check", *options], capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, [it for it in done.stderr.splitlines() if it.startswith("error: ")]
+
+
+def test_a_check_says_what_a_start_would(data: Path, tmp_path: Path) -> None:
+    """In the same lines, with the settings beside them; it makes nothing, and finds keys that are there."""
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("host: 0.0.0.0\n")
+    options = ("--config", str(settings), "--data-dir", str(data))
+    code, printed, wrong = checked(*options)
+    assert (code, len(wrong)) == (2, 2)
+    assert f"data_dir: {data}" in printed
+    assert not data.exists()
+    assert wrong == refused("--config", str(settings), data=data)
+    made_key(data)
+    _, _, [only] = checked(*options)
+    assert "there is no TLS" in only
+    settings.write_text("host: 0.0.0.0\ninsecure: true\n")
+    assert checked(*options)[::2] == (0, [])
+
+
 @pytest.mark.parametrize("by", ["key", "token"])
 def test_other_machines_are_served_insecurely_where_that_is_said(start: Start, data: Path, by: str) -> None:
     """It says so at the start; whoever has no key is sent away."""
@@ -123,7 +149,12 @@ def test_other_machines_are_served_insecurely_where_that_is_said(start: Start, d
     token = {"GLASSHOUSE_AUTH_TOKEN": TOKEN} if by == "token" else {}
     collector = start("--host", "0.0.0.0", GLASSHOUSE_INSECURE="true", **token)
     at = collector.endpoints()["http"].replace("0.0.0.0", "127.0.0.1")
-    assert "0.0.0.0 is served without TLS (insecure)" in collector.log()
+    assert collector.log().count("0.0.0.0 is served without TLS (insecure)") == 1
+    until(lambda: "elsewhere" in collector.log(), "the banner is printed")
+    shown = collector.log().partition("is ready.")[2].partition("data  ")[0]
+    assert "0.0.0.0" not in shown
+    assert f"http://localhost:{collector.endpoints()['api'].rpartition(':')[2]} " in shown
+    assert f"{socket.gethostname()} instead of localhost" in shown
     answers = [httpx.post(f"http://{at}/v1/traces", json=span(), headers=each) for each in ({}, bearer(key))]
     assert [answer.status_code for answer in answers] == [401, 200]
 
