@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from asked_records import LOGS, TOKEN, TRACE
+from asked_records import CIRCLE, LOGS, TOKEN, TRACE
 from glasshouse.client import Client
 from glasshouse_collector.api import ApiConfig, create_app
 from glasshouse_collector.core.access import Authenticator, TokenAccess
@@ -69,6 +69,30 @@ def run(address: str) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+def _keep_circle(store: Store, now: int) -> None:
+    """Keep what a confused sender sends: three spans that are each other's parents, and a child twice."""
+    spans = ExportTraceServiceRequest()
+    own = spans.resource_spans.add()
+    own.resource.attributes.add(key="service.name").value.string_value = "gateway"
+    for name, span_id, parent in (
+        ("root", 9, 0),
+        ("twice", 8, 9),
+        ("twice", 8, 9),
+        ("round 1", 1, 3),
+        ("round 2", 2, 1),
+        ("round 3", 3, 2),
+    ):
+        own.scope_spans.add().spans.add(
+            trace_id=bytes.fromhex(CIRCLE),
+            span_id=bytes([span_id]) * 8,
+            parent_span_id=bytes([parent]) * 8 if parent else b"",
+            name=name,
+            start_time_unix_nano=now,
+            end_time_unix_nano=now + 10**6,
+        )
+    keep(store, RequestKind.TRACES, Signal.TRACES, spans, "circle")
+
+
 def _fill(store: Store) -> None:
     now = time.time_ns() - 60 * 10**9
     spans = ExportTraceServiceRequest()
@@ -92,6 +116,7 @@ def _fill(store: Store) -> None:
             raised.attributes.add(key="exception.type").value.string_value = "CardDeclined"
             raised.attributes.add(key="exception.message").value.string_value = "no money"
     keep(store, RequestKind.TRACES, Signal.TRACES, spans, "spans")
+    _keep_circle(store, now)
     logs = ExportLogsServiceRequest()
     own_logs = logs.resource_logs.add()
     own_logs.resource.attributes.add(key="service.name").value.string_value = "checkout"

@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable
 
-from asked_records import LOGS, TRACE
+from asked_records import CIRCLE, LOGS, TRACE
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -40,7 +40,21 @@ def test_traces_are_listed(run: Run) -> None:
     head, line = told(run("traces", "--status", "error")).splitlines()
     assert head.split() == ["START", "DURATION", "SPANS", "ERRORS", "TRACE", "ROOT"]
     assert f"100 ms      3       1  {TRACE}  gateway step 0" in line
-    assert "No such traces" in run("traces", "--service", "none").stderr
+
+
+def test_where_nothing_is_found_it_says_so(run: Run) -> None:
+    """On the error stream, with the time that was looked at: nothing at all would look like a mistake."""
+    for line, said in (
+        (("logs", "--service", "none"), "No such log records from now-1h to now; "),
+        (
+            ("logs", "--service", "none", "--since", "5m", "--json"),
+            "No such log records from now-5m to now; ",
+        ),
+        (("traces", "--service", "none", "--since", "7d"), "No such traces from now-7d to now; "),
+    ):
+        done = run(*line)
+        assert told(done) == ""
+        assert said in done.stderr
 
 
 def test_a_trace_is_a_tree(run: Run) -> None:
@@ -53,6 +67,18 @@ def test_a_trace_is_a_tree(run: Run) -> None:
     assert "CardDeclined: no money" in shown
     assert "· " in shown
     assert "order 3 placed" in shown
+
+
+def test_a_trace_of_a_confused_sender_is_shown_whole(run: Run) -> None:
+    """Spans that lead round in a circle are drawn, each once; one that came twice is one span."""
+    lines = told(run("trace", CIRCLE)).splitlines()
+    names = [
+        name for line in lines for name in ("root", "twice", "round 1", "round 2", "round 3") if name in line
+    ]
+    assert sorted(names) == ["root", "round 1", "round 2", "round 3", "twice"]
+    assert "5 spans" in lines[0]
+    assert any("└─ gateway twice" in line for line in lines)
+    assert sum("↻" in line for line in lines) == 1
 
 
 def test_a_trace_that_is_not_there_is_told(run: Run) -> None:
@@ -73,6 +99,19 @@ def test_services_are_listed(run: Run) -> None:
         "payment",
     }
     assert "critical" in next(line for line in shown.splitlines() if line.startswith("payment"))
+
+
+def test_a_services_rate_is_over_the_time_that_was_asked_for(run: Run) -> None:
+    """One request in ten minutes, in an hour (also without the option), in a day; the time has to be one."""
+    for options, minutes in ((("--since", "10m"), 10), (("--since", "1d"), 1440), ((), 60)):
+        lines = told(run("services", *options)).splitlines()
+        rate = float(next(line for line in lines if line.startswith("payment")).split()[2].removesuffix("/s"))
+        # The range is widened to whole minutes; three digits are shown.
+        assert 0.99 / (60 * (minutes + 1)) < rate < 1.01 / (60 * minutes)
+    for since in ("90s", "8d", "soon", "0m"):
+        done = run("services", "--since", since)
+        assert done.returncode == 2
+        assert "whole minutes up to 7d are expected" in done.stderr
 
 
 def test_sql_is_a_table_or_a_file(run: Run) -> None:

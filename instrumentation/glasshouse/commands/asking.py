@@ -12,6 +12,7 @@ import click
 from glasshouse.client import ApiError, Client, Unreachable
 from glasshouse.client.calls import KEY_VARIABLE, URL_VARIABLE
 
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _RELATIVE: Final = re.compile(r"\d{1,9}[smhdw]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _NO_KEY: Final = 401
@@ -65,6 +66,16 @@ def within(command: Callable[..., None]) -> Callable[..., None]:
 def moment(written: str) -> str:
     """Return a time as the API reads it: `1h` means an hour ago."""
     return f"now-{written}" if _RELATIVE.fullmatch(written) else written
+
+
+def seconds_back(written: str) -> int | None:
+    """Return how long ago `1h` is; None where it is no such length."""
+    return int(written[:-1]) * _SECONDS[written[-1]] if _RELATIVE.fullmatch(written) else None
+
+
+def nothing(what: str, since: str, until: str) -> None:
+    """Say on the error stream that nothing was found, and in which time it was looked for."""
+    click.echo(f"No {what} from {moment(since)} to {moment(until)}; --since and --until say when.", err=True)
 
 
 def printable(text: str) -> str:

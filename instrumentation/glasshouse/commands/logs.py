@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from glasshouse.client import Client, Unreachable, models
-from glasshouse.commands.asking import as_json, asks, moment, printable, within
+from glasshouse.commands.asking import as_json, asks, moment, nothing, printable, within
 
 _LEVELS: Final = {1: "TRACE", 5: "DEBUG", 9: "INFO", 13: "WARN", 17: "ERROR", 21: "FATAL"}
 _COLOURS: Final = {"WARN": "yellow", "ERROR": "red", "FATAL": "magenta", "DEBUG": "blue", "TRACE": "blue"}
@@ -58,6 +58,8 @@ def logs(  # noqa: PLR0913, PLR0917  (one an option)
         return
     page = client.logs(**asked, start_time=moment(since), end_time=moment(until), limit=limit)
     _show(reversed(page["logs"]), json_, stack)
+    if not page["logs"]:
+        nothing("such log records", since, until)
     if page["next_cursor"] is not None:
         click.echo(f"There are more; these are the newest {limit} (--limit).", err=True)
 

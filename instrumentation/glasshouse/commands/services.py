@@ -3,18 +3,24 @@
 import click
 
 from glasshouse.client import Client, models
-from glasshouse.commands.asking import as_json, asks, columns, duration
+from glasshouse.commands.asking import as_json, asks, columns, duration, seconds_back
 
 _HEAD = ["SERVICE", "STATUS", "RATE", "ERRORS", "P50", "P95", "P99", "LOGS", "VERSION", "LAST SEEN"]
 _COLOURS = {"healthy": "green", "degraded": "yellow", "critical": "red"}
+_MOST_MINUTES = 10_080
 
 
 @click.command()
-@click.option("--lookback", "minutes", default=1440, show_default=True, help="Minutes back, to 10080.")
+@click.option("--since", default="1h", show_default=True, help="How far back: 15m, 1h, 7d; a week at most.")
 @click.option("--json", "json_", is_flag=True, help="A JSON object a line.")
 @asks
-def services(client: Client, minutes: int, json_: bool) -> None:
-    """List the services that were seen, with their rate, errors and latency."""
+def services(client: Client, since: str, json_: bool) -> None:
+    """List the services that were seen, with their errors, latency, and rate over the whole time."""
+    minutes, rest = divmod(seconds_back(since) or 0, 60)
+    if rest or not 1 <= minutes <= _MOST_MINUTES:
+        raise click.BadParameter(
+            "whole minutes up to 7d are expected, such as 15m, 1h or 7d", None, None, "--since"
+        )
     found = client.services(lookback_minutes=minutes)["services"]
     if json_:
         for service in found:
@@ -26,7 +32,7 @@ def services(client: Client, minutes: int, json_: bool) -> None:
             status = service["status"]
             click.echo(shown.replace(status, click.style(status, fg=_COLOURS.get(status)), 1))
     else:
-        click.echo(f"No service was seen in the last {minutes} minutes.", err=True)
+        click.echo(f"No service was seen in the last {since}; --since says how far to look back.", err=True)
 
 
 def _row(service: models.Service) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from glasshouse.client import Client, models
-from glasshouse.commands.asking import as_json, asks, columns, duration, moment, within
+from glasshouse.commands.asking import as_json, asks, columns, duration, moment, nothing, within
 
 _HEAD = ["START", "DURATION", "SPANS", "ERRORS", "TRACE", "ROOT"]
 
@@ -48,13 +48,13 @@ def traces(  # noqa: PLR0913, PLR0917  (one an option)
         "limit": limit,
     }
     page = client.traces(**asked, start_time=moment(since), end_time=moment(until))
-    if json_:
+    if not page["traces"]:
+        nothing("such traces", since, until)
+    elif json_:
         for trace in page["traces"]:
             click.echo(as_json(trace))
-    elif page["traces"]:
-        click.echo(columns(_HEAD, [_row(trace) for trace in page["traces"]], frozenset({1, 2, 3})))
     else:
-        click.echo("No such traces.", err=True)
+        click.echo(columns(_HEAD, [_row(trace) for trace in page["traces"]], frozenset({1, 2, 3})))
 
 
 def _row(trace: models.TraceSummary) -> list[str]:
