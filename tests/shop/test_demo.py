@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from collector_process import until
-from glasshouse_shop import processes
+from collector_process import CollectorProcess, until
+from glasshouse_shop import admission, processes
 from glasshouse_shop.commands import demo
 from glasshouse_shop.faults import FAULTS, Kind
 from shop_process import ShopProcess
@@ -62,6 +62,28 @@ def test_however_it_ends_no_process_is_left(
         shop.process.kill()
         shop.process.wait()
     until(lambda: not shop.processes(), "none is left")
+
+
+def test_a_collector_that_wants_a_key_is_told_of_once(tmp_path: Path, started: list[ShopProcess]) -> None:
+    """With what to do about it; not where a right key is given, however it is."""
+    wanting = CollectorProcess(tmp_path / "collector", env={"GLASSHOUSE_AUTH_TOKEN": "right"})
+    try:
+        endpoint = f"http://{wanting.endpoints()['http']}"
+        said = f"the collector at {endpoint} keeps nothing of the shop (401: "
+        for options, times in (((), 1), (("--key", "right"), 0)):
+            shop = ShopProcess(tmp_path / f"demo{times}", "--endpoint", endpoint, *options)
+            started.append(shop)
+            until(lambda shop=shop: "Starting the shop" in shop.says(), "the collector was asked")  # type: ignore[misc]
+            assert shop.interrupt() == 0, shop.says()
+            assert shop.says().count(said) == times
+            assert (
+                shop.says().count("by --key, GLASSHOUSE_API_KEY=KEY, or OTEL_EXPORTER_OTLP_HEADERS=") == times
+            )
+        for environ in ({admission.KEY: "right"}, {admission.HEADERS: "x-api-key=right"}):
+            assert admission.refusal(endpoint, environ) is None
+        assert "opens nothing here" in str(admission.refusal(endpoint, {admission.KEY: "wrong"}))
+    finally:
+        wanting.kill()
 
 
 def test_a_collector_that_cannot_start_says_why_and_what_helps(

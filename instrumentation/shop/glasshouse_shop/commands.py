@@ -1,5 +1,6 @@
 """`glasshouse demo`: the shop, its visitors, and faults on request."""
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ _DATA_DIR = click.option(
     help="Where everything is kept.",
 )
 _TAKEN_SECONDS = 60
+_KEY = "GLASSHOUSE_API_KEY"
 
 
 class _Duration(click.ParamType[float]):
@@ -58,6 +60,7 @@ class _FaultName(click.ParamType[Fault]):
     "--truth", type=click.Path(path_type=Path, dir_okay=False), help="Write which fault was on when, as JSON."
 )
 @click.option("--endpoint", help="OTLP/HTTP base URL of a collector that runs already.")
+@click.option("--key", help=f"A key to send with, where the collector wants one; better set {_KEY}.")
 @click.option("--any-port", is_flag=True, help="Let the system choose the collector's ports.")
 @click.option(
     "--sessions-per-second",
@@ -113,6 +116,8 @@ def _run(**options: Any) -> None:
     if options["faults"] and options["duration"] is None:
         raise click.UsageError("--fault needs --duration, as: --fault payment:latency --duration 5m")
     _check_endpoint(options["endpoint"])
+    if options["key"]:
+        os.environ[_KEY] = options["key"]  # the services inherit it
     truth = options["truth"]
     if truth is not None and not truth.absolute().parent.is_dir():
         raise click.UsageError(f"--truth: there is no folder {truth.absolute().parent}")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from glasshouse_shop import DATA_DIR, processes, wishes
+from glasshouse_shop import DATA_DIR, admission, processes, wishes
 from glasshouse_shop.collector import Collector
 from glasshouse_shop.ending import Ending
 from glasshouse_shop.faults import BAD_RELEASE, FAULTS, GOOD_RELEASE, Fault, Kind
@@ -18,6 +18,7 @@ from glasshouse_shop.switchboard import Switchboard
 from glasshouse_shop.truth import Truth
 
 _TICK_SECONDS = 0.2
+_ASK_AGAIN_SECONDS = 15.0
 _ENDING_SECONDS = 10.0
 WISHES = "wishes"
 
@@ -62,6 +63,9 @@ class Demo:
         paths = [folder / "truth.json", *([plan.truth] if plan.truth else [])]
         self._truth = Truth(paths, traffic)
         self._on: dict[Fault, float] = {}
+        self._endpoint = ""
+        self._refused = False
+        self._asked_again = time.monotonic() + _ASK_AGAIN_SECONDS
 
     def start(self) -> None:
         """Start everything, and say where to look."""
@@ -70,6 +74,8 @@ class Demo:
             self._say("Starting the collector …")
             self._collector.start(environment(), self._ending)
             endpoint = self._collector.endpoint
+        self._endpoint = endpoint
+        self._say_if_refused()
         self._say("Starting the shop …")
         self._services = Services(self._plan.data_dir, endpoint, self._plan.data_dir / "faults.json")
         self._services.start(self._ending)
@@ -123,6 +129,18 @@ class Demo:
             self._services.check()
         if self._visitors is not None:
             self._visitors.check()
+        if time.monotonic() > self._asked_again:
+            self._asked_again = time.monotonic() + _ASK_AGAIN_SECONDS
+            self._say_if_refused()
+
+    def _say_if_refused(self) -> None:
+        """Say it once: also where the first key is made while the shop is open."""
+        if self._refused:
+            return
+        refused = admission.refusal(self._endpoint, environment())
+        if refused is not None:
+            self._refused = True
+            self._say(f"Warning: {refused}")
 
     def _switch_on(self, fault: Fault, seconds: float) -> None:
         if fault not in self._on:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from glasshouse_shop import processes, switchboard, trouble
+from glasshouse_shop import admission, processes, switchboard, trouble
 from glasshouse_shop.ending import Ending
 from glasshouse_shop.faults import GOOD_RELEASE
 from glasshouse_shop.processes import Child
@@ -19,6 +19,7 @@ OUTSIDE = "outside"
 SERVED = ("gateway", "checkout", "payment", "cart", "catalog")  # callers first
 ENVIRONMENT = "demo"
 
+_WAY_IN = frozenset({admission.KEY, admission.HEADERS, *admission.CERTIFICATES})
 _STARTING_SECONDS = 120.0
 _ENDING_SECONDS = 15.0
 # What is sent is seen within seconds, not after a minute.
@@ -152,9 +153,9 @@ def _uvicorn(app: str, fd: int, *options: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without what it says of telemetry; the key stays."""
+    """Return this process's environment without what it says of telemetry; how to get in stays."""
     return {
         name: value
         for name, value in os.environ.items()
-        if name == "GLASSHOUSE_API_KEY" or not name.startswith(("OTEL_", "GLASSHOUSE_", "SENTRY_"))
+        if name in _WAY_IN or not name.startswith(("OTEL_", "GLASSHOUSE_", "SENTRY_"))
     } | {"PYTHONUNBUFFERED": "1"}
