@@ -18,6 +18,7 @@ _MOST_ROWS: Final = 10
 _SECOND: Final = 19
 """Characters of a time up to its seconds."""
 _TIME_OF_DAY: Final = 11
+_NEARLY: Final = 0.99
 _COLOURS: Final = {"critical": "magenta", "high": "red", "medium": "yellow", "low": "blue"}
 
 
@@ -27,9 +28,10 @@ def insights_report(found: models.Insights) -> Iterator[str]:
     for incident in found["incidents"]:
         yield from _incident(incident)
     yield from _paragraph("What happened", found["incident_summary"])
-    yield from _paragraph("Cause", found["root_cause"])
-    yield from _paragraph("What to do", found["suggestion"])
+    if found["source"] == "llm" or not found["root_causes"]:  # else the causes below say the same
+        yield from _paragraph("Cause", found["root_cause"])
     yield from _causes(found["root_causes"])
+    yield from _paragraph("What to do", found["suggestion"])
     yield from _errors(found)
     yield from _rows("Changes", (_change(it) for it in found["recent_changes"]))
     moments = ((_time(it["time"]), f"{it['service']} {it['text']}".strip()) for it in found["timeline"])
@@ -81,14 +83,14 @@ def _causes(causes: Sequence[models.RootCauseShown]) -> Iterator[str]:
         where = _place(cause["service"], cause["operation"])
         title = f"{number}. {where}: {cause['kind'].replace('_', ' ')}"
         yield from (click.style(line, bold=True) for line in _wrapped(title, "", "   "))
-        facts = [f"confidence {cause['confidence']:.0%}", f"score {cause['score']:.3g}"]
+        facts = [f"confidence {_share(cause['confidence'])}", f"score {cause['score']:.3g}"]
         facts += [f"since {_time(cause['start_time'])}"] if cause["start_time"] else []
         facts += [f"only {cause['resource']}"] if cause["resource"] else []
         facts += [f"by {cause['dependency']}"] if cause["dependency"] else []
         yield from _wrapped(", ".join(facts), "   ", "   ")
         yield from _wrapped(cause["reason"], "   ", "   ")
         for evidence in cause["evidence"][:_MOST_EVIDENCE]:
-            yield from _evidence(evidence)
+            yield from _evidence(evidence, cause["reason"])
         left = len(cause["evidence"]) - _MOST_EVIDENCE
         if left > 0:
             yield click.style(f"   … and {left} more (--json)", dim=True)
@@ -98,8 +100,10 @@ def _causes(causes: Sequence[models.RootCauseShown]) -> Iterator[str]:
         yield from ("", click.style(f"… and {len(causes) - _MOST_CAUSES} less likely (--json)", dim=True))
 
 
-def _evidence(evidence: models.EvidenceShown) -> Iterator[str]:
-    yield from _wrapped(evidence["text"], "   • ", "     ")
+def _evidence(evidence: models.EvidenceShown, said: str) -> Iterator[str]:
+    """Tell a piece of evidence, without its sentence where the reason has it."""
+    if evidence["text"] not in said:
+        yield from _wrapped(evidence["text"], "   • ", "     ")
     if evidence["trace_ids"]:
         ids = " ".join(printable(it) for it in evidence["trace_ids"][:_MOST_TRACES])
         yield click.style(
@@ -151,7 +155,7 @@ def _paragraph(title: str, text: str) -> Iterator[str]:
     if text:
         yield from ("", click.style(title, bold=True))
         for line in text.splitlines():
-            yield from _wrapped(line, "  ", "  ")
+            yield from _wrapped(line, "  ", "    " if line.startswith("- ") else "  ")
 
 
 def _compared(analyzed: models.TimeWindow | None, baselines: Sequence[models.TimeWindow]) -> Iterator[str]:
@@ -178,6 +182,11 @@ def _place(service: str, operation: str) -> str:
 
 def _time(written: str | None) -> str:
     return printable((written or "")[:_SECOND].replace("T", " "))
+
+
+def _share(confidence: float) -> str:
+    """Return a share that never claims to be sure."""
+    return "over 99%" if confidence > _NEARLY else f"{confidence:.0%}"
 
 
 def _cut(text: str, most: int) -> str:
