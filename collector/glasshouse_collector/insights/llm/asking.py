@@ -19,7 +19,7 @@ from glasshouse_collector.insights.llm.failing import NoAnswer, Outcome
 from glasshouse_collector.insights.llm.looking import Sight
 from glasshouse_collector.insights.llm.settings import LlmConfig
 from glasshouse_collector.insights.llm.telemetry import ModelTelemetry
-from glasshouse_collector.insights.llm.tool_calls import ToolAnswers, described
+from glasshouse_collector.insights.llm.tool_calls import ToolAnswers, described, repeated
 from glasshouse_collector.insights.windows import SECOND
 from glasshouse_collector.store import ProjectStore, QueryLimits
 from glasshouse_collector.store.engine import EngineFailure
@@ -144,16 +144,10 @@ class _Asking:
             if not reply.calls:
                 return reply if "{" in reply.content else conversation.ask()
             calls = reply.calls[: self._config.tool_calls]
-            conversation.say(
-                "assistant",
-                reply.content,
-                tool_calls=[
-                    {"id": call.id, "type": "function", "function": call.function.model_dump()}
-                    for call in calls
-                ],
-            )
+            conversation.say("assistant", reply.content, tool_calls=[repeated(call) for call in calls])
             for call in calls:
-                conversation.say("tool", answers.answer(call, conversation.room), tool_call_id=call.id)
+                room = max(0, conversation.room - _RESERVED_TOKENS // 2)
+                conversation.say("tool", answers.answer(call, room), tool_call_id=call.id)
         return conversation.ask()
 
     def _read(self, conversation: Conversation, reply: Reply) -> ModelAnswer:

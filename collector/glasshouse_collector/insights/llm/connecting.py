@@ -35,7 +35,7 @@ class _Function(_Loose):
 class ToolCall(_Loose):
     """A question of the model's."""
 
-    id: str
+    id: str = ""
     function: _Function
 
 

@@ -35,6 +35,19 @@ def _function(name: str, tool: type[Tool]) -> dict[str, Any]:
     return {"name": name, "description": description, "parameters": schema}
 
 
+def repeated(call: ToolCall) -> dict[str, Any]:
+    """Return a call as it stands among the messages; arguments that are no JSON some servers refuse there."""
+    arguments = call.function.arguments
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        arguments = "{}"
+    if len(arguments) > _MOST_ARGUMENTS:
+        arguments = "{}"
+    function = {"name": call.function.name[:100], "arguments": arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
 @dataclass(slots=True)
 class ToolAnswers:
     """Answers calls until there were `left` of them, or the time is over (`deadline`, monotonic seconds)."""
