@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glasshouse_collector.core.batch import Batch, Signal
+from glasshouse_collector.core.batch import Batch
 from glasshouse_collector.core.components import ComponentConfig, Services
 from glasshouse_collector.core.errors import Retryable
 from glasshouse_collector.core.schema import TIME_COLUMN
@@ -27,9 +27,8 @@ class ClickHouseExporter:
     An insert is atomic only within one partition, so a batch is split by day first, and each part
     carries a token of its own, by which the store ignores a second arrival. The token is not
     trusted alone: a store killed between noting the token and keeping the rows would ignore the
-    very rows it lost. So a batch in doubt is first looked up by its batch id and row numbers, what
-    is missing is inserted, looked up again, and, if the token stood in its way, inserted under a
-    new one.
+    very rows it lost. So a batch in doubt is looked up by its batch id and row numbers, before and after
+    it is inserted once more under its token, by which tables of counts take it that a kill kept from it.
     """
 
     Config: ClassVar[type[ComponentConfig]] = ClickHouseConfig
@@ -59,21 +58,9 @@ class ClickHouseExporter:
         for day, records in by_day(batch.records, TIME_COLUMN[batch.signal]):
             token = f"{batch.origin.batch_id}-{batch.signal}-{day}"
             if batch.origin.in_doubt:
-                insert_missing(store, batch.signal, records, token)
+                store.insert_again(batch.signal, records, token=token)
             else:
                 store.insert(batch.signal, records, token=token)
-
-
-def insert_missing(store: Store, signal: Signal, records: pa.RecordBatch, token: str) -> None:
-    """Bring the rows that the store does not have, one partition of a batch in doubt."""
-    missing = store.missing_rows(signal, records)
-    if not missing.num_rows:
-        return
-    store.insert(signal, missing, token=token)
-    missing = store.missing_rows(signal, records)
-    if missing.num_rows:
-        first = missing.column(missing.schema.get_field_index("BatchRow"))[0].as_py()
-        store.insert(signal, missing, token=f"{token}-from-{first}")
 
 
 def by_day(records: pa.RecordBatch, time_column: str) -> Iterator[tuple[int, pa.RecordBatch]]:

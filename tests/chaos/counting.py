@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from collector_process import CollectorProcess, until
+from counted_records import COUNTS_AND_RECORDS, miscounted
 from numbered_load import KINDS, Account
 
 _TABLES = {
@@ -23,6 +24,8 @@ class Outcome:
     doubled: int
     torn: int
     """Requests that were not acknowledged and are there in part."""
+    miscounted: dict[str, tuple[int, int]]
+    """Tables of counts that do not hold what the records come to: that, and what they hold."""
 
 
 def count(collector: CollectorProcess, account: Account, kills: int) -> Outcome:
@@ -45,5 +48,6 @@ def count(collector: CollectorProcess, account: Account, kills: int) -> Outcome:
                 lost += records - distinct
             else:
                 torn += 0 < distinct < records
+    wrong = miscounted(collector.ask(COUNTS_AND_RECORDS))
     assert collector.stop() == 0
-    return Outcome(kills, account.sent_records, account.acknowledged_records, lost, doubled, torn)
+    return Outcome(kills, account.sent_records, account.acknowledged_records, lost, doubled, torn, wrong)

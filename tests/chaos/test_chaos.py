@@ -15,6 +15,7 @@ def test_every_acknowledged_record_is_kept_exactly_once_through_kills(store: str
     outcome = chaos.run(tmp_path, kills=6, store=store, seed=7)
     assert outcome.acknowledged > 0
     assert (outcome.lost, outcome.doubled, outcome.torn) == (0, 0, 0)
+    assert outcome.miscounted == {}
 
 
 @pytest.mark.timeout(300)
@@ -26,4 +27,5 @@ def test_an_outage_of_the_store_loses_nothing_and_fills_no_memory(tmp_path: Path
     result = outage.run(tmp_path, seconds=14)
     assert result.outcome.acknowledged > 0
     assert (result.outcome.lost, result.outcome.doubled, result.outcome.torn) == (0, 0, 0)
+    assert result.outcome.miscounted == {}
     assert result.late_mib < result.early_mib + 300

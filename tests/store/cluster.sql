@@ -39,3 +39,20 @@ SETTINGS index_granularity = 2048, ttl_only_drop_parts = 1, materialize_ttl_reca
 
 CREATE TABLE IF NOT EXISTS `default`.otel_logs ON CLUSTER `fleet` AS `default`.otel_logs_local
 ENGINE = Distributed(`fleet`, `default`, otel_logs_local, cityHash64(BatchId, BatchRow));
+
+CREATE TABLE IF NOT EXISTS `default`.glasshouse_raising_logs_local ON CLUSTER `fleet` AS `default`.otel_logs_local
+ENGINE = Null;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS `default`.otel_traces_trace_id_ts_mv ON CLUSTER `fleet`
+TO `default`.otel_traces_trace_id_ts_local
+AS SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End,
+    fromUnixTimestamp64Nano(max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration))) AS Finish,
+    toUInt32(count()) AS Spans, toUInt32(countIf(StatusCode = 'Error')) AS Errors,
+    toUInt32(countIf(StatusCode = 'Ok')) AS Oks,
+    argMinIf(SpanId, Timestamp, ParentSpanId = '') AS RootSpanId,
+    argMinIf(ServiceName, Timestamp, ParentSpanId = '') AS RootService,
+    argMinIf(SpanName, Timestamp, ParentSpanId = '') AS RootName,
+    groupArray(ServiceName) AS Services, groupArrayIf(ServiceName, StatusCode = 'Error') AS FailedServices, Project
+FROM `default`.otel_traces_local
+WHERE TraceId != ''
+GROUP BY Project, TraceId;

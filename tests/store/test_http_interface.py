@@ -20,9 +20,15 @@ import zstandard
 
 from glasshouse_collector.core.batch import Signal
 from glasshouse_collector.core.errors import Retryable, StoreError
-from glasshouse_collector.store import QueryLimits, QueryRefused, QueryTimedOut, Store, StoreSettings
+from glasshouse_collector.store import (
+    QueryLimits,
+    QueryRefused,
+    QueryTimedOut,
+    Store,
+    StoreSettings,
+    in_doubt,
+)
 from glasshouse_collector.store.migrate import TABLE_OF, migration_files
-from glasshouse_collector.store.store import _query_id
 
 Rows = Callable[..., pa.RecordBatch]
 
@@ -127,7 +133,7 @@ def test_an_insert_that_goes_on_is_ended_before_its_batch_is_asked_for(
     remote: Store, ask: httpx.Client, rows: Rows
 ) -> None:
     """What an insert in doubt might still write, it cannot write after the question."""
-    query_id = _query_id(Signal.LOGS, rows(Signal.LOGS))
+    query_id = in_doubt.query_id(Signal.LOGS, rows(Signal.LOGS))
     endless = (
         f"INSERT INTO {remote.engine.database}.otel_logs (BatchRow) "
         "SELECT sleepEachRow(0.1) FROM numbers(10000) "

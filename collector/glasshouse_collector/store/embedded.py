@@ -27,6 +27,7 @@ from glasshouse_collector.store.engine import (
     settings_clause,
 )
 from glasshouse_collector.store.folder import DataFolder
+from glasshouse_collector.store.token_notes import take_back_lost
 
 _CODE = re.compile(r"Code: (\d+)\.")
 _UTC: Options = {"session_timezone": "UTC"}  # answers do not depend on where the machine stands
@@ -46,6 +47,7 @@ class EmbeddedEngine:
 
             self.version: str = chdb.engine_version
             self._folder.admit(self.version)
+            take_back_lost(path)
             self._connect: Callable[[str], Any] = chdb.connect
             self._path = os.path.realpath(path)
             self._anchor = self._open_engine()

@@ -2,14 +2,11 @@
 
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from glasshouse_collector.core.batch import Signal
 from glasshouse_collector.core.errors import Permanent, Retryable
-from glasshouse_collector.core.schema import TABLE_COLUMNS, TIME_COLUMN
+from glasshouse_collector.core.schema import TABLE_COLUMNS
 from glasshouse_collector.store.engine import (
     Answer,
     Engine,
@@ -20,13 +17,14 @@ from glasshouse_collector.store.engine import (
     quoted,
 )
 from glasshouse_collector.store.failures import classify
+from glasshouse_collector.store.in_doubt import BatchInDoubt, query_id
 from glasshouse_collector.store.limits import QueryLimits
-from glasshouse_collector.store.migrate import TABLE_OF, TRACE_TIMES, Migrations
+from glasshouse_collector.store.migrate import TABLE_OF, Migrations
 from glasshouse_collector.store.project_store import ProjectStore
+from glasshouse_collector.store.raising import RAISING_TABLE, raising
 from glasshouse_collector.store.readonly import QueryAnswer, ReadOnlyQueries
 from glasshouse_collector.store.settings import Folder, StoreSettings, locate
 
-_NANOSECONDS_A_DAY = 86_400 * 10**9
 INSERT_SECONDS = 120
 """An insert that takes longer is in doubt."""
 
@@ -94,29 +92,16 @@ class Store:
     def insert(self, signal: Signal, records: pa.RecordBatch, *, token: str) -> None:
         """Insert rows of one UTC day as one block; on return they are kept.
 
-        A second insert with the same token is ignored while the table remembers it. Raises
-        `Permanent` where these rows will never be accepted, else `Retryable`: then ask
-        `missing_rows` before trying again.
+        A second insert with the same token is ignored by each table that remembers it, of records or of
+        counts. Raises `Permanent` where these rows will never be accepted, else `Retryable`: then
+        `insert_again`.
         """
         if not records.num_rows:
             return
         if records.schema != TABLE_COLUMNS[signal]:
             raise Permanent(f"{signal.value}: the columns are not those of {TABLE_OF[signal]}")
-        options = {
-            **ONE_BLOCK,
-            "exclude_materialize_skip_indexes_on_insert": _INDEXED_BY_MERGES.get(signal, ""),
-            "insert_deduplicate": 1,
-            "insert_deduplication_token": token,
-            "max_execution_time": INSERT_SECONDS,
-        }
-        if self._settings.cluster:
-            options["distributed_foreground_insert"] = 1
-        try:
-            self._engine.insert(
-                self._table(TABLE_OF[signal]), records, options, query_id=_query_id(signal, records)
-            )
-        except EngineFailure as failure:
-            raise classify(failure, f"inserting into {TABLE_OF[signal]}") from None
+        self._insert_block(signal, TABLE_OF[signal], records, token)
+        self._insert_raising(signal, records, token)
 
     def append(self, table: str, records: pa.RecordBatch) -> None:
         """Insert rows of a table that is no signal's; on return they are kept.
@@ -136,6 +121,31 @@ class Store:
         except EngineFailure as failure:
             raise classify(failure, f"inserting into {table}") from None
 
+    def insert_again(self, signal: Signal, records: pa.RecordBatch, *, token: str) -> None:
+        """Bring what the store lacks of a batch in doubt (rows of one UTC day), and what its counts lack.
+
+        The whole batch goes in under its token once more: each table, of records or counts, that has it
+        ignores it, and the others take it. Raises as `insert` does.
+        """
+        if not records.num_rows:
+            return
+        doubt = self._in_doubt(signal, records)
+        missing = self.missing_rows(signal, records)
+        try:
+            if doubt.may_come_whole(missing):
+                self.insert(signal, records, token=token)
+                missing = self.missing_rows(signal, records)
+                if missing.num_rows and not self._settings.cluster:
+                    doubt.put_back(missing, ONE_BLOCK)
+                    return
+            elif signal is Signal.TRACES:
+                doubt.repair_trace_times()
+        except EngineFailure as failure:
+            raise classify(failure, f"inserting into {TABLE_OF[signal]} again") from None
+        if missing.num_rows:
+            first = missing.column(missing.schema.get_field_index("BatchRow"))[0].as_py()
+            self.insert(signal, missing, token=f"{token}-from-{first}")
+
     def missing_rows(self, signal: Signal, records: pa.RecordBatch) -> pa.RecordBatch:
         """Return those rows that the store does not have, of a batch in doubt (one batch, one UTC day).
 
@@ -144,18 +154,9 @@ class Store:
         if not records.num_rows:
             return records
         try:
-            self._engine.await_insert(_query_id(signal, records), INSERT_SECONDS)
-            if self._settings.cluster:
-                self._catch_up(signal)
-            kept = self._kept_rows(signal, records)
-            if signal is Signal.TRACES and len(kept):
-                self._repair_trace_times(records)
+            return self._in_doubt(signal, records).missing(INSERT_SECONDS)
         except EngineFailure as failure:
             raise Retryable(f"asking {TABLE_OF[signal]} for a batch: {failure}") from None
-        if not len(kept):
-            return records
-        rows = records.column(records.schema.get_field_index("BatchRow"))
-        return records.filter(pc.invert(pc.is_in(rows, value_set=pa.array(kept, pa.uint32()))))
 
     def of_project(self, project: str, comment: str = "") -> ProjectStore:
         """Return the store as one project sees it, or all (`EVERY_PROJECT`); `comment` names it to `cancel`.
@@ -201,49 +202,26 @@ class Store:
     def _table(self, name: str) -> str:
         return f"{quoted(self._engine.database)}.{quoted(name)}"
 
-    def _kept_rows(self, signal: Signal, records: pa.RecordBatch) -> npt.NDArray[np.uint32]:
-        condition = _IN_BATCH.format(time=TIME_COLUMN[signal])
-        sql = f"SELECT BatchRow FROM {self._table(TABLE_OF[signal])} WHERE {condition}"  # noqa: S608
-        table = self._engine.query(sql, _batch_parameters(records, TIME_COLUMN[signal])).table
-        return np.asarray(table.column("BatchRow")) if table.num_columns else np.empty(0, np.uint32)
+    def _insert_block(self, signal: Signal, table: str, records: pa.RecordBatch, token: str) -> None:
+        options = {
+            **ONE_BLOCK,
+            "exclude_materialize_skip_indexes_on_insert": _INDEXED_BY_MERGES.get(signal, ""),
+            "insert_deduplicate": 1,
+            "deduplicate_blocks_in_dependent_materialized_views": 1,
+            "insert_deduplication_token": token,
+            "max_execution_time": INSERT_SECONDS,
+        }
+        if self._settings.cluster:
+            options["distributed_foreground_insert"] = 1
+        try:
+            self._engine.insert(self._table(table), records, options, query_id=query_id(signal, records))
+        except EngineFailure as failure:
+            raise classify(failure, f"inserting into {table}") from None
 
-    def _repair_trace_times(self, records: pa.RecordBatch) -> None:
-        """Write the batch's traces into the lookup table again: a crash may have come between the two."""
-        sql = (
-            f"INSERT INTO {self._table(TRACE_TIMES)} (TraceId, Start, End, Finish, Project) "  # noqa: S608
-            "SELECT TraceId, min(Timestamp), max(Timestamp), fromUnixTimestamp64Nano("
-            "max(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration))), Project "
-            f"FROM {self._table('otel_traces')} "
-            f"WHERE {_IN_BATCH.format(time='Timestamp')} AND TraceId != '' GROUP BY Project, TraceId"
-        )
-        self._engine.command(sql, _batch_parameters(records, "Timestamp"))
+    def _insert_raising(self, signal: Signal, records: pa.RecordBatch, token: str) -> None:
+        """Tell the views of exceptions of those rows that have one."""
+        if signal in RAISING_TABLE and (rows := raising(signal, records)).num_rows:
+            self._insert_block(signal, RAISING_TABLE[signal], rows, token)
 
-    def _catch_up(self, signal: Signal) -> None:
-        """Make every replica fetch what its siblings have: the answer must not depend on who gives it."""
-        cluster = quoted(self._settings.cluster or "")
-        self._engine.command(
-            f"SYSTEM SYNC REPLICA ON CLUSTER {cluster} {self._table(TABLE_OF[signal] + '_local')} LIGHTWEIGHT"
-        )
-
-
-_IN_BATCH = (
-    "BatchId = {{batch:String}} AND {time} >= fromUnixTimestamp64Nano({{first:Int64}}) "
-    "AND {time} <= fromUnixTimestamp64Nano({{last:Int64}})"
-)
-
-
-def _batch_parameters(records: pa.RecordBatch, time_column: str) -> dict[str, str | int]:
-    times = records.column(records.schema.get_field_index(time_column)).cast(pa.int64())
-    extent = pc.min_max(times)
-    first, last = extent["min"].as_py(), extent["max"].as_py()
-    return {"batch": _batch_id(records), "first": first, "last": last}
-
-
-def _batch_id(records: pa.RecordBatch) -> str:
-    return str(records.column(records.schema.get_field_index("BatchId"))[0].as_py())
-
-
-def _query_id(signal: Signal, records: pa.RecordBatch) -> str:
-    """Name an insert after its batch and partition, so that it can be found while it runs."""
-    times = records.column(records.schema.get_field_index(TIME_COLUMN[signal])).cast(pa.int64())
-    return f"glasshouse-{_batch_id(records)}-{signal.value}-{times[0].as_py() // _NANOSECONDS_A_DAY}"
+    def _in_doubt(self, signal: Signal, records: pa.RecordBatch) -> BatchInDoubt:
+        return BatchInDoubt(self._engine, self._settings.cluster, signal, records)
