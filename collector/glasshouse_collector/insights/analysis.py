@@ -41,7 +41,7 @@ def analyse(
     spans = read_spans(store, question, limits)
     records = read_records(store, question, spans, limits)
     shifts = find_shifts(store, question, limits, constants.least_evidence)
-    clues = [*resource_clues(question, shifts), *_clues_of_traces(question, spans, records, constants)]
+    clues = [*resource_clues(question, spans, shifts), *_clues_of_traces(question, spans, records, constants)]
     if question.focus:
         clues = [clue for clue in clues if clue.service in question.focus]
     return Analysis(

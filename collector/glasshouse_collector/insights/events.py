@@ -61,7 +61,8 @@ class Events:
     @property
     def of_errors(self) -> Flags:
         """Which of them are errors."""
-        return np.isin(self.code >> (_BITS + 2), (EventKind.ERROR_STATEMENT, EventKind.FAILURE))
+        errors: Flags = np.isin(self.code >> (_BITS + 2), (EventKind.ERROR_STATEMENT, EventKind.FAILURE))
+        return errors
 
     def only(self, wanted: Flags) -> "Events":
         """Return those of the rows that are wanted."""

@@ -34,7 +34,12 @@ class Constants:
 
 DEFAULT: Final = Constants()
 
-_BUSY: Final = {FaultKind.SLOW_CODE, FaultKind.NETWORK_DELAY}
+_WAITS: Final = (FaultKind.SLOW_CODE, FaultKind.NETWORK_DELAY)
+_EFFECTS: Final = {
+    FaultKind.POOL_EXHAUSTED: (*_WAITS, FaultKind.DEPENDENCY_SLOW, FaultKind.DEPENDENCY_ERROR),
+    FaultKind.CPU_CONTENTION: _WAITS,
+}
+"""What is seen of a service for another reason that is seen too."""
 _WORDS: Final = {
     FaultKind.EXCEPTION: "fails by itself",
     FaultKind.EARLY_RETURN: "returns without doing all its work",
@@ -97,8 +102,9 @@ class _Suspect:
         votes: dict[FaultKind, float] = defaultdict(float)
         for clue in self._strongest:
             votes[clue.kind] += clue.strength
-        if FaultKind.CPU_CONTENTION in votes:
-            votes[FaultKind.CPU_CONTENTION] += sum(votes.pop(kind, 0.0) for kind in _BUSY)
+        for cause, effects in _EFFECTS.items():
+            if cause in votes:
+                votes[cause] += sum(votes.pop(kind, 0.0) for kind in effects)
         kind = max(votes, key=lambda each: votes[each])
         released = {FaultKind.EXCEPTION, FaultKind.SLOW_CODE, FaultKind.EARLY_RETURN}
         if kind in released and new_version(spans, self._telling(kind).rows):

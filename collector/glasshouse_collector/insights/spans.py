@@ -32,6 +32,8 @@ SELECT TraceId, cityHash64(TraceId, SpanId) AS Id,
     StatusCode IN ('Error', 'STATUS_CODE_ERROR') AS Failed,
     indexOf(Events.Name, 'exception') AS Raised,
     if(Raised > 0, Events.Attributes[Raised]['exception.type'], SpanAttributes['error.type']) AS Exception,
+    if(Raised > 0, Events.Attributes[Raised]['exception.message'], StatusMessage) AS Told,
+    if(Failed, replaceRegexpAll(substringUTF8(Told, 1, 200), '[0-9]+', '0'), '') AS Message,
     multiIf(SpanAttributes['peer.service'] != '', SpanAttributes['peer.service'],
         SpanAttributes['db.system.name'] != '', SpanAttributes['db.system.name'],
         SpanAttributes['db.system'] != '', SpanAttributes['db.system'],
@@ -82,6 +84,8 @@ class Spans:
     outgoing: Flags
     failed: Flags
     exception: Names
+    message: Names
+    """Of failed spans the beginning of what the exception or the status says, without numbers."""
     peer: Names
     version: Names
     instance: Names
@@ -184,6 +188,7 @@ def _columns(table: pa.Table, question: Question, one_in: tuple[int, int]) -> Sp
         outgoing=_flags(table, "Outgoing"),
         failed=_flags(table, "Failed"),
         exception=Names(*_coded(table, "Exception")),
+        message=Names(*_coded(table, "Message")),
         peer=Names(*_coded(table, "Peer")),
         version=Names(*_coded(table, "Version")),
         instance=Names(*_coded(table, "Instance")),

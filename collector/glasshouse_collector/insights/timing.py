@@ -138,7 +138,7 @@ def _usual(own: Floats, baseline: Flags, groupings: tuple[Places, ...]) -> Float
             before = own[rows[baseline[rows]]]
             if len(before) >= _FEWEST:
                 median, upper = np.quantile(before, (0.5, 0.75))
-                usual[rows] = median * (1 + _BEYOND) + _SCATTER * (upper - median)
+                usual[rows] = max(1.0, median * (1 + _BEYOND) + _SCATTER * (upper - median))
             elif len(before):
                 usual[rows] = np.maximum(usual[rows], (1 + _BEYOND) * before.max())
     return usual

@@ -2,9 +2,13 @@
 
 from typing import Final
 
+import numpy as np
+
 from glasshouse_collector.insights.evidence.clue import Clue
+from glasshouse_collector.insights.evidence.shown import entry_operation
 from glasshouse_collector.insights.findings import Evidence, EvidenceKind, FaultKind
 from glasshouse_collector.insights.resources import Resource, Shift
+from glasshouse_collector.insights.spans import Spans
 from glasshouse_collector.insights.windows import Question
 
 _MOST: Final = 20.0
@@ -16,17 +20,23 @@ _KINDS: Final = {
 }
 
 
-def resource_clues(question: Question, shifts: list[Shift]) -> list[Clue]:
-    """Return a clue a shift."""
-    return [_clue(question, shift) for shift in shifts]
+def resource_clues(question: Question, spans: Spans, shifts: list[Shift]) -> list[Clue]:
+    """Return a clue a shift; it is taken for that of the operation that the service is asked for most."""
+    return [_clue(question, shift, _busiest(spans, shift.service)) for shift in shifts]
 
 
-def _clue(question: Question, shift: Shift) -> Clue:
+def _busiest(spans: Spans, service: str) -> str:
+    named = [number for number, name in enumerate(spans.services) if name == service]
+    rows = np.flatnonzero(spans.incident & np.isin(spans.service, named))
+    return entry_operation(spans, rows) if len(rows) else ""
+
+
+def _clue(question: Question, shift: Shift, operation: str) -> Clue:
     strength = min(_MOST, shift.evidence)
     unit = f" {shift.unit}" if shift.unit and shift.unit != "1" else ""
     return Clue(
         service=shift.service,
-        operation="",
+        operation=operation,
         kind=_KINDS[shift.resource],
         strength=strength,
         evidence=Evidence(

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from glasshouse_collector.insights.evidence.clue import Clue
+from glasshouse_collector.insights.evidence.shown import entry_operation
 from glasshouse_collector.insights.findings import Evidence, EvidenceKind, FaultKind
 from glasshouse_collector.insights.spans import Spans
 from glasshouse_collector.insights.windows import Question
@@ -32,7 +33,7 @@ def silence_clues(question: Question, spans: Spans) -> list[Clue]:
         clues.append(
             Clue(
                 service=name,
-                operation=spans.places[int(np.bincount(spans.place[rows]).argmax())].operation,
+                operation=entry_operation(spans, rows),
                 kind=FaultKind.SILENT,
                 strength=strength,
                 evidence=Evidence(
