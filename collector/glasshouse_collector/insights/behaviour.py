@@ -198,8 +198,8 @@ class _Compared:
 
     def showing(self, pair: int, *, more: bool) -> Places:
         """Return the rows in the incident where it happens (`more`), or does not."""
-        rows = self.events.span[self.pair_of == pair]
-        rows = rows[self.spans.incident[rows]]
+        happened = self.events.span[self.pair_of == pair]
+        rows: Places = happened[self.spans.incident[happened]]
         if more:
             return rows
         every = np.flatnonzero((self.group_of == self.group[pair]) & self.spans.incident)

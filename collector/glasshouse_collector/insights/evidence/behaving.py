@@ -170,8 +170,8 @@ def _is_of_records(each: Deviation) -> bool:
 
 def _thrown_text(spans: Spans, records: Records, each: Deviation) -> str:
     if each.event.kind is EventKind.FAILURE:
-        said = spans.message.codes[each.spans]
-        return f"{spans.exception.texts[each.event.subject]} {spans.message.texts[int(np.bincount(said).argmax())]}"
+        said = int(np.bincount(spans.message.codes[each.spans]).argmax())
+        return f"{spans.exception.texts[each.event.subject]} {spans.message.texts[said]}"
     if each.event.kind is EventKind.ERROR_STATEMENT:
         rows = np.flatnonzero(records.statement.codes == each.event.subject)[:1]
         return records.template.texts[records.template.codes[rows[0]]] if len(rows) else ""
