@@ -154,3 +154,30 @@ def test_health_is_open_to_everyone_below_the_api_too(api: ControlledApi, operat
     del operator  # there are keys, and it needs none
     told = api.ask("GET", "/health")
     assert (told.status_code, told.json().keys()) == (200, api.client.get("/health").json().keys())
+
+
+def test_a_project_that_never_was_is_told(api: ControlledApi, operator: str) -> None:
+    """To who may name one: an empty answer would look right. A deleted one's records stay."""
+    api.ask("POST", "/projects", operator, {"name": "Gone"})
+    assert api.ask("DELETE", "/projects/gone", operator).status_code == 204
+    asked = {
+        name: api.ask("GET", f"/logs?project={name}", operator) for name in ("tpyo", "default", "gone", "*")
+    }
+    # 503: there is no store here, which is asked next
+    assert {name: answer.status_code for name, answer in asked.items()} == {
+        "tpyo": 404,
+        "default": 503,
+        "gone": 503,
+        "*": 503,
+    }
+    assert (
+        "there is no project tpyo; GET /api/v1/projects and `glasshouse projects list`" in asked["tpyo"].text
+    )
+    reader = api.key("default", Scope.READ)
+    assert api.ask("GET", "/logs?project=tpyo", reader).status_code == 403
+
+
+def test_without_keys_a_project_that_never_was_is_told_too(api: ControlledApi) -> None:
+    """As long as the door is open, everyone may name one."""
+    assert api.ask("GET", "/logs?project=tpyo").status_code == 404
+    assert api.ask("GET", "/logs?project=default").status_code == 503

@@ -149,6 +149,7 @@ def test_an_arrow_stream_for_those_who_accept_it(client: httpx.Client) -> None:
         ("SELECT * FROM file('/etc/passwd', 'LineAsString')", "not allowed"),
         ("SELECT 1 SETTINGS max_execution_time = 0", "not allowed"),
         ("SELECT 1 INTO OUTFILE '/tmp/glasshouse-must-not-exist'", "INTO OUTFILE"),
+        ("SELECT 1 FORMAT CSV", "FORMAT is not allowed here; ask with format=csv, ndjson or parquet instead"),
         ("SELECT throwIf(1, 'first\nsecond')", "first second"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from glasshouse_collector.api.wrong_fields import asks_for
 from glasshouse_collector.control.feedback import (
     MOST_CORRECTION,
     MOST_SERVICE,
@@ -17,7 +18,9 @@ LEAST_LOOKBACK: Final = 5
 MOST_LOOKBACK: Final = 1440
 _NO_NUL: Final = r"^[^\x00]*$"
 
-IncidentId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+IncidentId = Annotated[
+    str, Field(pattern=asks_for("an incident's id, 12 digits of 0-9 and a-f,", r"^[0-9a-f]{12}$"))
+]
 
 
 class FeedbackToGive(BaseModel):

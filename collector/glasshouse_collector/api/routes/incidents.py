@@ -22,6 +22,7 @@ from glasshouse_collector.api.logs.place import fingerprint
 from glasshouse_collector.api.problems import PROBLEMS, Problem, answers
 from glasshouse_collector.api.time_range import TimeRange, time_range
 from glasshouse_collector.api.times import rfc3339
+from glasshouse_collector.api.wrong_fields import asks_for
 from glasshouse_collector.core.components import Services
 
 MOST_INCIDENTS = 1000
@@ -91,7 +92,11 @@ def incident_routes(services: Services) -> APIRouter:
         request: Request,
         incident_id: Annotated[
             str,
-            Path(pattern="^[0-9a-f]{12}$", description="The `id` of an incident.", examples=["3f9a1c0b7d2e"]),
+            Path(
+                pattern=asks_for("an incident's id, 12 digits of 0-9 and a-f,", "^[0-9a-f]{12}$"),
+                description="The `id` of an incident.",
+                examples=["3f9a1c0b7d2e"],
+            ),
         ],
     ) -> IncidentDetails:
         """Return an incident with its analysis, as it was last made, and what users said of it."""

@@ -12,6 +12,7 @@ from glasshouse_collector.api.insights.place import parse_feedback_place, writte
 from glasshouse_collector.api.insights.remembered import Remembered, one_project
 from glasshouse_collector.api.logs.place import fingerprint
 from glasshouse_collector.api.problems import BODY_PROBLEMS, PROBLEMS, Problem, answers
+from glasshouse_collector.api.wrong_fields import asks_for
 from glasshouse_collector.core.components import Services
 
 MOST_FEEDBACK = 1000
@@ -51,7 +52,11 @@ def feedback_routes(services: Services) -> APIRouter:
     def list_feedback(
         request: Request,
         incident_id: Annotated[
-            str, Query(pattern="^([0-9a-f]{12})?$", description="Of this incident alone.")
+            str,
+            Query(
+                pattern=asks_for("an incident's id, 12 digits of 0-9 and a-f,", "^([0-9a-f]{12})?$"),
+                description="Of this incident alone.",
+            ),
         ] = "",
         limit: Annotated[int, Query(ge=1, le=MOST_FEEDBACK)] = 50,
         cursor: Annotated[str, Query(description="The `next_cursor` of the page before.")] = "",
