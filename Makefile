@@ -10,7 +10,7 @@ CRATES := otlp-arrow otlp-grpc
 NATIVE := $(if $(CARGO),$(CRATES),fallback)
 sources = $(wildcard $(addprefix collector/$1/,Cargo.* pyproject.toml *.pyi)) $(shell find collector/$1/src -name '*.rs' 2>/dev/null)
 
-.PHONY: setup serve servers stack demo test test-languages chaos bench check format fuzz lock generated clean
+.PHONY: setup serve servers stack demo test test-languages chaos bench bench-insights check format fuzz lock generated clean
 
 setup: $(STAMPS)/python $(NATIVE:%=$(STAMPS)/%)
 
@@ -108,6 +108,11 @@ clean:
 # The collector beside its peer, in turns. BENCH=--quick takes a look; BENCH="queries disk" measures some.
 bench: setup $(STAMPS)/bench
 	$(BIN)/python benchmarks/run.py $(BENCH)
+
+# The analysis of incidents against faults whose cause is known: Train Ticket's recordings (TRAINTICKET=FOLDER), with
+# SHOP=1 the shop's faults too. INSIGHTS="quiet scale" measures other parts, and gives options.
+bench-insights: setup
+	@$(BIN)/python benchmarks/bench_insights.py $(or $(INSIGHTS),trainticket $(if $(SHOP),shop))
 
 $(STAMPS)/bench: benchmarks/requirements.txt $(STAMPS)/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
