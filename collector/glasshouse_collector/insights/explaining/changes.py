@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, TypeVar
@@ -19,8 +19,8 @@ LOOK_BACK: Final = 3600 * SECOND
 _SETTLES: Final = 60 * SECOND
 _GAPS: Final = 5
 """What is not seen for a minute, and for five times as long as it usually takes, was not there."""
-_MOST_ROWS: Final = 2_000_000
-"""Of more, the rows of one second in so many are looked at, so that a change is dated to these seconds."""
+_MOST_ROWS: Final = 5_000_000
+"""Of more records not each one's resource is looked at, but the rollup of instances."""
 _MOST_RESOURCES: Final = 20_000
 _MOST_VALUE: Final = 200
 _MOST_VALUES: Final = 8
@@ -46,7 +46,6 @@ _PART: Final = """
     FROM {table}
     WHERE Timestamp >= fromUnixTimestamp64Nano({{start:Int64}})
         AND Timestamp < fromUnixTimestamp64Nano({{end:Int64}})
-        AND toUnixTimestamp(Timestamp) % {{stride:UInt32}} = 0
     GROUP BY Service, Hash
 """
 
@@ -57,6 +56,17 @@ _COUNT: Final = """
         AND Timestamp < fromUnixTimestamp64Nano({{end:Int64}})
 """
 _TABLES: Final = ("otel_traces", "otel_logs")
+_ROLLUP: Final = f"""
+    SELECT toString(ServiceName) AS Service, Instance, toString(Version) AS Version,
+        toString(Environment) AS Environment,
+        toUnixTimestamp64Nano(min(FirstSeen)) AS First, toUnixTimestamp64Nano(max(LastSeen)) AS Last
+    FROM glasshouse_instances
+    WHERE Hour >= toStartOfHour(fromUnixTimestamp64Nano({{start:Int64}}), 'UTC')
+        AND Hour <= fromUnixTimestamp64Nano({{end:Int64}})
+    GROUP BY Service, Instance, Version, Environment
+    HAVING First < {{end:Int64}} AND Last >= {{start:Int64}}
+    ORDER BY First, Service, Instance, Version, Environment LIMIT {_MOST_RESOURCES}
+"""  # noqa: S608  (constants; values are parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +97,8 @@ class _Resource:
 def read_changes(store: ProjectStore, question: Question, limits: QueryLimits) -> tuple[Change, ...]:
     """Return what changed in the hour before the incident and in it, the latest first.
 
-    Told by the resources of spans and log records, of very many by those of some seconds. Raises
-    `EngineFailure`.
+    Told by the resources of spans and log records; where these are very many, by the rollup of
+    instances, which has versions and environments alone. Raises `EngineFailure`.
     """
     look_at = Window(max(0, question.incident.start - LOOK_BACK), question.incident.end)
     changes = [
@@ -104,14 +114,28 @@ def _read(store: ProjectStore, window: Window, limits: QueryLimits) -> dict[str,
     within = {"start": window.start, "end": window.end}
     counted = " UNION ALL ".join(_COUNT.format(table=table) for table in _TABLES)
     rows = sum(store.query_arrow(counted, within, limits=limits)["Rows"].to_pylist())
-    asked = {**within, "stride": max(1, rows // _MOST_ROWS)}
-    sql = _RESOURCES.format(parts=" UNION ALL ".join(_PART.format(table=table) for table in _TABLES))
     by_service: dict[str, list[_Resource]] = defaultdict(list)
-    for row in store.query_arrow(sql, asked, limits=limits).to_pylist():
+    if rows > _MOST_ROWS:
+        for row in store.query_arrow(_ROLLUP, within, limits=limits).to_pylist():
+            by_service[row["Service"]].append(_of_rollup(row))
+        return by_service
+    sql = _RESOURCES.format(parts=" UNION ALL ".join(_PART.format(table=table) for table in _TABLES))
+    for row in store.query_arrow(sql, within, limits=limits).to_pylist():
         attributes = {str(key): str(value)[:_MOST_VALUE] for key, value in _items(row["Resource"])}
         seen = _Seen(row["Count"], row["First"], row["Last"])
         by_service[row["Service"]].append(_Resource(attributes, seen))
     return by_service
+
+
+def _of_rollup(row: Mapping[str, Any]) -> _Resource:
+    """Return what the rollup tells; where there are so many records, each instance has some every second."""
+    attributes = {
+        "service.version": row["Version"],
+        "deployment.environment.name": row["Environment"],
+        "service.instance.id": row["Instance"],
+    }
+    told = {key: value[:_MOST_VALUE] for key, value in attributes.items() if value}
+    return _Resource(told, _Seen(1 + (row["Last"] - row["First"]) // SECOND, row["First"], row["Last"]))
 
 
 def _items(attributes: Any) -> Iterable[tuple[Any, Any]]:
