@@ -10,63 +10,65 @@ the smallest, where every bucket is a whole number of finer ones. The zero bucke
 Source: opentelemetry.io/docs/specs/otel/metrics/data-model, exponential histogram.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from glasshouse_collector.api.metrics.increase import COUNTS, VALUE, Measure, increases
 from glasshouse_collector.api.metrics.points import Points
 
-_ROWS: Final = "labels, step, max(t) AS newest, sum(resets) AS resets, sum(gaps) AS gaps"
-_ALL: Final = "labels, step, max(newest) AS newest, sum(resets) AS resets, sum(gaps) AS gaps"
+_ROWS: Final = "labels_key, step, max(t) AS newest, sum(resets) AS resets, sum(gaps) AS gaps"
+_ALL: Final = "labels_key, step, max(newest) AS newest, sum(resets) AS resets, sum(gaps) AS gaps"
 _LEAST: Final = "1e-9"
 """Below it a count is what is left of a difference of fractions."""
 
 
 def explicit_quantiles(source: Points, quantile: str) -> str:
-    """Return SQL for a quantile (an expression) each labels and step."""
-    points = source.select_once(
+    """Return SQL for a quantile (an expression) each labels_key and step."""
+    counted = (
         "AggregationTemporality = 1 AS delta",
         "toFloat64(Count) AS v",
         "arrayMap(count -> toFloat64(count), BucketCounts) AS counts",
-        "ExplicitBounds AS bounds",
-        # A series that changes its bounds counts anew in other buckets: it is another series.
-        apart="ExplicitBounds",
     )
-    parts = increases(points, source, (VALUE, COUNTS), carried=("bounds",))
-    parts = f"SELECT * FROM ({parts}) WHERE notEmpty(bounds) AND length(more_counts) = length(bounds) + 1"  # noqa: S608
-    cumulated = _added(parts) if source.asked.same_bounds else _met(parts)
+    cumulated = _added(source, counted) if source.asked.bounds else _met(source, counted)
     summed = (
-        "SELECT labels, step, newest, resets, gaps, up_to, "  # noqa: S608
+        "SELECT labels_key, step, newest, resets, gaps, up_to, "  # noqa: S608
         "arrayPushFront(uppers, if(uppers[1] > 0, 0., uppers[1])) AS lowers, "
         f"arrayPushBack(uppers, uppers[-1]) AS ends FROM ({cumulated})"
     )
     return _read_off(summed, quantile, "low + (high - low) * part")
 
 
-def _added(parts: str) -> str:
-    """Add buckets of the same bounds: this takes half of the time."""
+def _added(source: Points, counted: Sequence[str]) -> str:
+    """Add buckets of bounds that are known: those of the points are neither read nor carried along."""
+    bounds = source.asked.bounds
+    parts = increases(source.select_once(*counted), source, (VALUE, COUNTS))
     return (
-        f"SELECT {_ROWS}, any(bounds) AS uppers, "  # noqa: S608
+        f"SELECT {_ROWS}, [{', '.join(map(repr, bounds))}]::Array(Float64) AS uppers, "  # noqa: S608
         "arrayCumSum(sumForEach(arrayMap(count -> count * share, more_counts))) AS up_to "
-        f"FROM ({parts}) GROUP BY labels, step"
+        f"FROM ({parts}) WHERE length(more_counts) = {len(bounds) + 1} GROUP BY labels_key, step"
     )
 
 
-def _met(parts: str) -> str:
+def _met(source: Points, counted: Sequence[str]) -> str:
     """Add buckets of any bounds, cut where they meet."""
+    # A series that changes its bounds counts anew in other buckets: it is another series.
+    points = source.select_once(*counted, "ExplicitBounds AS bounds", apart="ExplicitBounds")
+    parts = increases(points, source, (VALUE, COUNTS), carried=("bounds",))
+    parts = f"SELECT * FROM ({parts}) WHERE notEmpty(bounds) AND length(more_counts) = length(bounds) + 1"  # noqa: S608
     added = (
         f"SELECT {_ROWS}, bounds, sumForEach(arrayMap(count -> count * share, more_counts)) AS counts, "  # noqa: S608
         "arrayPushFront(arrayPopBack(bounds), if(bounds[1] > 0, 0., bounds[1])) AS begins "
-        f"FROM ({parts}) GROUP BY labels, step, bounds"
+        f"FROM ({parts}) GROUP BY labels_key, step, bounds"
     )
     met = (
         f"SELECT {_ALL}, arraySort(arrayDistinct(arrayFlatten(groupArray(bounds)))) AS uppers, "  # noqa: S608
         "groupArray((bounds, begins, counts)) AS every, "
         # Both sides of an `if` are computed: where there is nothing to cut, it is over nothing.
         "if(length(every) = 1, [], uppers) AS cut, arraySum(arrayFlatten(groupArray(counts))) AS all "
-        f"FROM ({added}) GROUP BY labels, step"
+        f"FROM ({added}) GROUP BY labels_key, step"
     )
     return (
-        "SELECT labels, step, newest, resets, gaps, uppers, arrayPushBack(if(length(every) = 1, "  # noqa: S608
+        "SELECT labels_key, step, newest, resets, gaps, uppers, arrayPushBack(if(length(every) = 1, "  # noqa: S608
         "arrayPopBack(arrayCumSum(every[1].3)), "
         f"arrayMap(edge -> arraySum(arrayMap(one -> {_UP_TO}, every)), cut)), all) AS up_to FROM ({met})"
     )
@@ -81,7 +83,7 @@ _UP_TO: Final = (
 
 
 def exponential_quantiles(source: Points, quantile: str) -> str:
-    """Return SQL for a quantile (an expression) each labels and step."""
+    """Return SQL for a quantile (an expression) each labels_key and step."""
     points = source.select_once(
         "AggregationTemporality = 1 AS delta",
         "toFloat64(Count) AS v",
@@ -103,29 +105,29 @@ def exponential_quantiles(source: Points, quantile: str) -> str:
     # Buckets of two scales are of one only where they have met: what was before is taken off there.
     parts = increases(points, source, measures, carried=("anew", "scale", "positive", "negative"))
     signed = (
-        "SELECT labels, step, t, resets, gaps, more_zero * share AS zeros, arrayJoin("  # noqa: S608
+        "SELECT labels_key, step, t, resets, gaps, more_zero * share AS zeros, arrayJoin("  # noqa: S608
         "if(anew, [(scale, positive, negative, share)], "
         "[(scale, positive, negative, share), (more_scale, more_positive, more_negative, -share)])) AS one, "
         "one.4 > 0 AS now "
         f"FROM ({parts})"
     )
     added = (
-        "SELECT labels, step, one.1 AS scale, max(t) AS newest, sumIf(resets, now) AS resets, "  # noqa: S608
+        "SELECT labels_key, step, one.1 AS scale, max(t) AS newest, sumIf(resets, now) AS resets, "  # noqa: S608
         "sumIf(gaps, now) AS gaps, sumIf(zeros, now) AS zeros, "
         "sumMap(one.2.1, arrayMap(count -> count * one.4, one.2.2)) AS positive, "
         "sumMap(one.3.1, arrayMap(count -> count * one.4, one.3.2)) AS negative "
-        f"FROM ({signed}) GROUP BY labels, step, scale"
+        f"FROM ({signed}) GROUP BY labels_key, step, scale"
     )
-    least = f"SELECT *, min(scale) OVER (PARTITION BY labels, step) AS coarsest FROM ({added})"  # noqa: S608
+    least = f"SELECT *, min(scale) OVER (PARTITION BY labels_key, step) AS coarsest FROM ({added})"  # noqa: S608
     coarse = "arrayMap(at -> bitShiftRight(at, least(scale - coarsest, 62)), {0}.1), {0}.2"
     met = (
         f"SELECT {_ALL}, any(coarsest) AS met_scale, sum(zeros) AS zeros, "  # noqa: S608
         f"sumMap({coarse.format('positive')}) AS above, sumMap({coarse.format('negative')}) AS below "
-        f"FROM ({least}) GROUP BY labels, step"
+        f"FROM ({least}) GROUP BY labels_key, step"
     )
     bound = "exp2(({}) * exp2(-met_scale))"
     summed = (
-        "SELECT labels, step, newest, resets, gaps, "  # noqa: S608
+        "SELECT labels_key, step, newest, resets, gaps, "  # noqa: S608
         "arrayCumSum(arrayMap(count -> greatest(count, 0), "
         "arrayConcat(arrayReverse(below.2), [zeros], above.2))) AS up_to, "
         f"arrayConcat(arrayMap(at -> -{bound.format('at + 1')}, arrayReverse(below.1)), [0.], "
@@ -145,7 +147,7 @@ def _read_off(summed: str, quantile: str, between: str) -> str:
         f"AND now - was > all * {_LEAST}, up_to, before) AS at FROM ({summed}) WHERE up_to[-1] > {_LEAST}"
     )
     return (
-        "SELECT labels, step, newest, resets, gaps, lowers[at] AS low, ends[at] AS high, "  # noqa: S608
+        "SELECT labels_key, step, newest, resets, gaps, lowers[at] AS low, ends[at] AS high, "  # noqa: S608
         "least(1, (rank - before[at]) / (up_to[at] - before[at])) AS part, "
         f"{between} AS value FROM ({placed}) WHERE at > 0"
     )

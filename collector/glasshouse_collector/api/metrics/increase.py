@@ -44,7 +44,7 @@ COUNTS: Final = Measure(
 def increases(
     points: str, source: Points, measures: Sequence[Measure], *, carried: Sequence[str] = ()
 ) -> str:
-    """Return SQL for the parts of increases: labels, series, step, share, and each measure's `more_…`.
+    """Return SQL for the parts of increases: labels_key, series, step, share, and each measure's `more_…`.
 
     `points` selects points with `delta`, `v` and the measures; `carried` are columns to hand on. A part is
     `share` of its increase. `resets` and `gaps` are 1 in the first part of an increase that has one, `t` is
@@ -65,7 +65,7 @@ def increases(
     start = "multiIf(delta, if(began > 0, began, t), before_t = 0, began, greatest(began, before_t))"
     since = f"if(delta OR before_t = 0 OR reset, {start}, before_t)"
     grown = (
-        f"SELECT labels, series, t, least(t - 1, {since}) AS since, reset{told}, "  # noqa: S608
+        f"SELECT labels_key, series, t, least(t - 1, {since}) AS since, reset{told}, "  # noqa: S608
         f"{', '.join(it.increase for it in measures)} FROM ({judged})"
     )
     begins, ends = f"greatest(since, {steps.start})", f"least(t, {steps.end})"
@@ -75,7 +75,7 @@ def increases(
     part = f"least(t, {edge} + {steps.length}) - greatest(since, {edge})"
     longest = max(BESIDE, steps.length)
     return (
-        f"SELECT labels, series, t{told}, {', '.join(f'more_{it.column}' for it in measures)}, "  # noqa: S608
+        f"SELECT labels_key, series, t{told}, {', '.join(f'more_{it.column}' for it in measures)}, "  # noqa: S608
         f"arrayJoin(range({first}, {last} + 1)) AS step, ({part}) / (t - since) AS share, "
         f"reset AND step = {first} AS resets, t - since > {longest} AND step = {first} AS gaps "
         f"FROM ({grown}) WHERE t > {steps.start} AND since < {steps.end}"

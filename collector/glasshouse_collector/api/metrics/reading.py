@@ -1,5 +1,6 @@
 """Answers questions about metrics over time."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -44,7 +45,7 @@ def read_lines(
         raise no_such_metric(store, query.name, limits)
     asked, of_kind = _understood(query, steps, facts, most)
     if asked.kind is Kind.HISTOGRAM and query.wanted_quantile() is not None:
-        asked = replace(asked, same_bounds=_have_same_bounds(store, asked, limits))
+        asked = replace(asked, bounds=_common_bounds(store, asked, limits))
     sql, parameters = statement(asked)
     found = store.query_arrow(sql, parameters, limits=limits)
     lines = _lines(asked, found.slice(0, most))
@@ -85,14 +86,16 @@ def _understood(
     return Asked(query, steps, kind, monotonic, delta=is_delta(of_kind[0]), most=most), of_kind
 
 
-def _have_same_bounds(store: ProjectStore, asked: Asked, limits: QueryLimits) -> bool:
+def _common_bounds(store: ProjectStore, asked: Asked, limits: QueryLimits) -> tuple[float, ...]:
+    """Return the bounds that all points have; empty where they differ, or have none."""
     source = Points(asked, beside=BESIDE)
     sql = (
-        f"SELECT uniqUpTo(1)(ExplicitBounds) AS n FROM {TABLE_OF[asked.kind]} "  # noqa: S608
-        f"WHERE {source.conditions.sql}"
+        "SELECT uniqUpTo(1)(ExplicitBounds) AS n, any(ExplicitBounds) AS bounds "  # noqa: S608
+        f"FROM {TABLE_OF[asked.kind]} WHERE {source.conditions.sql}"
     )
-    found = store.query_arrow(sql, source.conditions.values, limits=limits)
-    return bool(found["n"][0].as_py() < 2)  # noqa: PLR2004
+    [found] = store.query_arrow(sql, source.conditions.values, limits=limits).to_pylist()
+    finite = all(map(math.isfinite, found["bounds"]))
+    return tuple(found["bounds"]) if found["n"] == 1 and finite else ()
 
 
 def _lines(asked: Asked, found: pa.Table) -> Lines:

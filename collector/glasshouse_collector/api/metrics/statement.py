@@ -66,13 +66,13 @@ def statement(asked: Asked) -> tuple[str, dict[str, str | int | float]]:
     rows = way(source)
     order = "sum" if adds_up(asked) or asked.query.function == "rate" else "avg"
     grouped = (
-        "SELECT labels, groupArray(toUInt32(step)) AS steps, groupArray(value) AS values, "  # noqa: S608
+        "SELECT labels_key, groupArray(toUInt32(step)) AS steps, groupArray(value) AS values, "  # noqa: S608
         f"{order}(value) AS size, max(newest) AS last_point, sum(resets) AS found_resets, "
         "sum(gaps) AS found_gaps "
-        f"FROM ({rows}) WHERE isFinite(value) GROUP BY labels"
+        f"FROM ({rows}) WHERE isFinite(value) GROUP BY labels_key"
     )
     sql = (
-        "SELECT labels, steps, values, max(last_point) OVER () AS newest, "  # noqa: S608
+        f"SELECT {source.labels_of_key()} AS labels, steps, values, max(last_point) OVER () AS newest, "  # noqa: S608
         "sum(found_resets) OVER () AS resets, sum(found_gaps) OVER () AS gaps "
         f"FROM ({grouped}) ORDER BY size DESC, labels LIMIT {asked.most + 1}"
     )
@@ -103,14 +103,14 @@ def _levels(source: Points) -> str:
 def _over_series(source: Points, points: str) -> str:
     steps = source.asked.steps
     last = (
-        f"SELECT series, any(labels) AS labels, intDiv(t - {steps.start}, {steps.length}) AS step, "  # noqa: S608
+        f"SELECT series, any(labels_key) AS labels_key, intDiv(t - {steps.start}, {steps.length}) AS step, "  # noqa: S608
         f"argMax(points.v, (points.t, points.v)) AS v, max(points.t) AS newest FROM ({points}) AS points "
         "GROUP BY series, step"
     )
     value = "argMax(v, last.newest)" if source.asked.query.function == "last" else _aggregate(source.asked)
     return (
-        f"SELECT labels, step, {value} AS value, max(last.newest) AS newest, 0 AS resets, 0 AS gaps "  # noqa: S608
-        f"FROM ({last}) AS last GROUP BY labels, step"
+        f"SELECT labels_key, step, {value} AS value, max(last.newest) AS newest, 0 AS resets, 0 AS gaps "  # noqa: S608
+        f"FROM ({last}) AS last GROUP BY labels_key, step"
     )
 
 
@@ -120,14 +120,14 @@ def _counters(source: Points) -> str:
     parts = increases(f"SELECT * FROM ({points}) WHERE isFinite(v)", source, (VALUE,))  # noqa: S608
     if source.asked.query.function in {"rate", "increase", "sum"}:
         value = f"sum(more_v * share){_per_second(source.asked)}"
-        return f"SELECT labels, step, {value} AS value, {_NOTED} FROM ({parts}) GROUP BY labels, step"  # noqa: S608
+        return f"SELECT labels_key, step, {value} AS value, {_NOTED} FROM ({parts}) GROUP BY labels_key, step"  # noqa: S608
     each = (
-        f"SELECT labels, series, step, sum(more_v * share) AS v, {_NOTED} "  # noqa: S608
-        f"FROM ({parts}) GROUP BY labels, series, step"
+        f"SELECT labels_key, series, step, sum(more_v * share) AS v, {_NOTED} "  # noqa: S608
+        f"FROM ({parts}) GROUP BY labels_key, series, step"
     )
     return (
-        f"SELECT labels, step, {_aggregate(source.asked)} AS value, max(each.newest) AS newest, "  # noqa: S608
-        f"sum(each.resets) AS resets, sum(each.gaps) AS gaps FROM ({each}) AS each GROUP BY labels, step"
+        f"SELECT labels_key, step, {_aggregate(source.asked)} AS value, max(each.newest) AS newest, "  # noqa: S608
+        f"sum(each.resets) AS resets, sum(each.gaps) AS gaps FROM ({each}) AS each GROUP BY labels_key, step"
     )
 
 
@@ -141,8 +141,8 @@ def _distributions(source: Points) -> str:
     count, total = "sum(more_v * share)", "sum(more_s * share)"
     value = {"sum": total, "avg": f"{total} / {count}"}.get(asked.query.function, count)
     return (
-        f"SELECT labels, step, {value}{_per_second(asked)} AS value, {_NOTED} "  # noqa: S608
-        f"FROM ({parts}) GROUP BY labels, step"
+        f"SELECT labels_key, step, {value}{_per_second(asked)} AS value, {_NOTED} "  # noqa: S608
+        f"FROM ({parts}) GROUP BY labels_key, step"
     )
 
 
@@ -152,9 +152,9 @@ def _extremes(source: Points) -> str:
     points = source.select("Min AS least", "Max AS greatest", "Count AS v", "Sum AS s")
     value = "min(least)" if function == "min" else "max(greatest)"
     return (
-        f"SELECT labels, intDiv(t - {steps.start}, {steps.length}) AS step, {value} AS value, "  # noqa: S608
+        f"SELECT labels_key, intDiv(t - {steps.start}, {steps.length}) AS step, {value} AS value, "  # noqa: S608
         f"max(t) AS newest, 0 AS resets, 0 AS gaps FROM ({points}) "
-        "WHERE v > 0 AND NOT (least = 0 AND greatest = 0 AND s != 0) GROUP BY labels, step"
+        "WHERE v > 0 AND NOT (least = 0 AND greatest = 0 AND s != 0) GROUP BY labels_key, step"
     )
 
 
