@@ -11,7 +11,7 @@ import json
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 
 from google.protobuf.json_format import MessageToDict
 
+from glasshouse_collector.codec.otlp_json import to_protobuf
 from glasshouse_collector.core.batch import RequestKind
 from glasshouse_collector.send.files import REQUESTS, Request
 
@@ -80,7 +81,7 @@ class Recorder:
                 except OSError:
                     status, headers, answer = 503, {}, b""
                 if status == 200 and self.path in SIGNALS:
-                    recorder.keep(SIGNALS[self.path], plain(body, handed.get("Content-Encoding", "")))
+                    recorder.keep(SIGNALS[self.path], as_protobuf(SIGNALS[self.path], body, handed))
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -111,9 +112,11 @@ class Recorder:
                 self._kept.write(_HEAD.pack(_ORDER.index(kind), len(body)) + body)
 
 
-def plain(body: bytes, encoding: str) -> bytes:
-    """Return a body without its Content-Encoding."""
-    return zlib.decompress(body, 47) if encoding in ("gzip", "deflate") else body
+def as_protobuf(kind: RequestKind, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return a request in protobuf: without its Content-Encoding, and not in JSON any more."""
+    plain = zlib.decompress(body, 47) if headers.get("Content-Encoding") in {"gzip", "deflate"} else body
+    in_json = headers.get("Content-Type", "").startswith("application/json")
+    return to_protobuf(kind, plain) if in_json else plain
 
 
 def as_otlp_files(folder: Path) -> None:

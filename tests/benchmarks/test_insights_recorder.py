@@ -26,7 +26,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from glasshouse_collector.send.files import Request, requests_in
 from insights.asking import replay
-from insights.recorder import Recorder
+from insights.recorder import Recorder, json_line
 from insights.recording import Recording
 from programs import Glasshouse, fetch
 
@@ -152,6 +152,15 @@ def test_what_was_handed_on_is_stored_and_can_be_sent_again(collector: Glasshous
         post(recorder.endpoint, "logs", LOGS.SerializeToString())
     replay(collector, [tmp_path / "logs.jsonl.gz"], "")
     assert collector.sql(counted) == [[str(int(before) + 2)]]
+
+
+def test_requests_in_json_are_kept_too(collector: Glasshouse, tmp_path: Path) -> None:
+    """The empty one, by which an SDK asks whether anybody is there, and one with a span."""
+    with Recorder(collector.http, tmp_path) as recorder:
+        for body in (b"{}", json_line(SPANS)):
+            post(recorder.endpoint, "traces", body, Content_Type="application/json")
+    kept = [request for _, request in requests_in(tmp_path / "traces.jsonl.gz")]
+    assert kept == [SPANS]
 
 
 def test_nobody_is_told_of_success_where_the_collector_is_away(tmp_path: Path) -> None:
