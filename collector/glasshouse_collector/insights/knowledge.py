@@ -72,10 +72,12 @@ class KnownPattern(_Section):
 
 
 class _KnowledgeFile(_Section):
-    patterns: tuple[KnownPattern, ...] = Field(min_length=1)
+    patterns: tuple[KnownPattern, ...]
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
+        if not self.patterns:
+            raise ValueError("at least one pattern is expected below patterns:")
         twice = [name for name, count in Counter(each.id for each in self.patterns).items() if count > 1]
         if twice:
             raise ValueError(f"the id {twice[0]} is there twice; each needs one of its own")
@@ -162,7 +164,10 @@ def _read(path: Path) -> tuple[KnownPattern, ...]:
         raise ConfigurationError(f"knowledge_file: {path}: {unreadable.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as unreadable:
         raise ConfigurationError(f"knowledge_file: {path}: {' '.join(str(unreadable).split())}") from None
+    if not isinstance(written, dict):
+        raise ConfigurationError(f"knowledge_file: {path}: patterns: is expected, with a list below it")
     try:
         return _KnowledgeFile.model_validate(written).patterns
     except ValidationError as invalid:
-        raise ConfigurationError(describe(invalid, f"knowledge_file: {path}")) from None
+        told = [line.removeprefix(": ") for line in describe(invalid).splitlines()]
+        raise ConfigurationError("\n".join(f"knowledge_file: {path}: {line}" for line in told)) from None

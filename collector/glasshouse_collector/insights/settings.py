@@ -1,11 +1,14 @@
 """What a user may set of insights."""
 
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import ByteSize, Field, SecretStr, field_validator
 
 from glasshouse_collector.core.components import ComponentConfig
+from glasshouse_collector.core.errors import ConfigurationError
+from glasshouse_collector.insights.knowledge import Knowledge, load_knowledge
 from glasshouse_collector.insights.llm.settings import LlmConfig
 from glasshouse_collector.store import QueryLimits
 
@@ -31,6 +34,9 @@ class InsightsConfig(ComponentConfig):
     )
     query_seconds: float = Field(30, gt=0, le=600, description="time of one query of the job")
     query_memory: ByteSize = Field(ByteSize(1 << 30), ge=1 << 26, description="memory of one query")
+    knowledge_file: Path | None = Field(
+        None, description="patterns of your own and what to do about them, beside those that are built in"
+    )
     llm: LlmConfig | None = Field(None, description="a language model for GET /api/v1/insights; unset: none")
 
     @field_validator("alertmanager_url")
@@ -42,6 +48,20 @@ class InsightsConfig(ComponentConfig):
         if parts.username or parts.password:
             raise ValueError("no user or password in it; a token goes into alertmanager_token")
         return url.rstrip("/")
+
+    @field_validator("knowledge_file")
+    @classmethod
+    def _holds_patterns(cls, path: Path | None) -> Path | None:
+        try:
+            load_knowledge(path)
+        except ConfigurationError as wrong:
+            raise ValueError(str(wrong).replace("knowledge_file: ", "")) from None
+        return path
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What is known to help: of the user's file and built in."""
+        return load_knowledge(self.knowledge_file)
 
     @property
     def limits(self) -> QueryLimits:

@@ -179,7 +179,7 @@ def _running(service: str, start: int, end: int, trace: int, **resource: str) ->
     ]
 
 
-@pytest.mark.parametrize("most_rows", [5_000_000, 0])
+@pytest.mark.parametrize("most_rows", [2_000_000, 0])
 def test_changes_are_releases_settings_and_instances_that_came_or_went(
     store: Store, monkeypatch: pytest.MonkeyPatch, most_rows: int
 ) -> None:

@@ -182,10 +182,10 @@ def test_an_own_file_adds_patterns_and_replaces_those_of_the_same_id(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "Input should be"),
+        ("", "patterns: is expected, with a list below it"),
         ("a: [", "while parsing"),
         ("\x00", "unacceptable character"),
-        ({"patterns": []}, "patterns: Tuple should have at least 1 item"),
+        ({"patterns": []}, "at least one pattern is expected below patterns:"),
         ({"patterns": [{**OWN, "id": "No Good"}]}, "patterns.0.id: String should match pattern"),
         ({"patterns": [OWN, OWN]}, "the id billing_closed is there twice; each needs one of its own"),
         ({"patterns": [{**OWN, "severity": 1}]}, "patterns.0.severity: no such setting"),

@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from glasshouse_collector.core.registry import describe
+from glasshouse_collector.insights.knowledge import load_knowledge
 from glasshouse_collector.insights.llm.settings import LlmConfig
+from glasshouse_collector.insights.settings import InsightsConfig
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,17 @@ def test_a_key_of_a_file_is_read_at_each_question(tmp_path: Path) -> None:
         file.write_text(f"{key}\n")
         assert config.key() == key
     assert LlmConfig(model="m").key() == ""
+
+
+def test_patterns_of_ones_own_are_checked_with_the_settings(tmp_path: Path) -> None:
+    """So that a wrong file ends the start, with its field; a good one is what explanations go by."""
+    own = tmp_path / "own.yaml"
+    own.write_text("patterns: [{id: own, title: Mine, when: {messages: ['(a']}, suggestion: [Wait.]}]")
+    with pytest.raises(ValidationError) as wrong:
+        InsightsConfig(knowledge_file=own)
+    told = describe(wrong.value, "extensions.insights")
+    assert told.startswith(f"extensions.insights.knowledge_file: {own}: patterns.0.when.messages.0: no RE2")
+    good = tmp_path / "good.yaml"
+    good.write_text("patterns: [{id: own, title: Mine, when: {messages: [a]}, suggestion: [Wait.]}]")
+    assert InsightsConfig(knowledge_file=good).knowledge.patterns[0].id == "own"
+    assert InsightsConfig().knowledge == load_knowledge()

@@ -19,7 +19,7 @@ LOOK_BACK: Final = 3600 * SECOND
 _SETTLES: Final = 60 * SECOND
 _GAPS: Final = 5
 """What is not seen for a minute, and for five times as long as it usually takes, was not there."""
-_MOST_ROWS: Final = 5_000_000
+_MOST_ROWS: Final = 2_000_000
 """Of more records not each one's resource is looked at, but the rollup of instances."""
 _MOST_RESOURCES: Final = 20_000
 _MOST_VALUE: Final = 200
