@@ -20,7 +20,7 @@ _MOST_EVIDENCE: Final = 8
 class Constants:
     """What the ranking goes by; nothing else in the analysis was chosen by how well it ranks."""
 
-    least_evidence: float = 3.0
+    least_evidence: float = 1.0
     """Nats below which an observation is taken for chance."""
     behaviour: float = 1.0
     timing: float = 1.0
