@@ -38,12 +38,16 @@ def between(first: int, last: int, much: float, else_: float = 0.0) -> Rate:
 
 
 @dataclass
-class Service:
-    """What a service does a request: a server span that takes so long and fails so often, by minute."""
+class Operation:
+    """What a service does: spans that take so long and fail so often, by minute, for its parent's spans.
 
+    `parent` is the name of an operation of the shop; without one it is asked from outside.
+    """
+
+    service: str
     name: str
-    operation: str
     parent: str = ""
+    kind: str = "Server"
     milliseconds: Rate = _TWENTY
     failing: Rate = _NEVER
     serving: Rate = _ALWAYS
@@ -51,50 +55,62 @@ class Service:
 
 @dataclass
 class Shop:
-    """The shop's services, as a test changes them."""
+    """The shop's operations, as a test changes them."""
 
     requests: Rate = _THIRTY
-    gateway: Service = field(default_factory=lambda: Service("gateway", "POST /orders"))
-    checkout: Service = field(default_factory=lambda: Service("checkout", "POST /checkout", "gateway"))
-    payment: Service = field(default_factory=lambda: Service("payment", "POST /charge", "checkout"))
-    search: Service = field(default_factory=lambda: Service("search", "GET /search"))
+    gateway: Operation = field(default_factory=lambda: Operation("gateway", "POST /orders"))
+    checkout: Operation = field(default_factory=lambda: Operation("checkout", "POST /checkout", "gateway"))
+    orders: Operation = field(
+        default_factory=lambda: Operation("checkout", "SELECT orders", "checkout", "Client")
+    )
+    payment: Operation = field(default_factory=lambda: Operation("payment", "POST /charge", "checkout"))
+    search: Operation = field(default_factory=lambda: Operation("search", "GET /search"))
 
     def keep(self, store: Store, start: int, minutes: int, seed: int = 1, project: str = "default") -> None:
         """Write the traffic of so many minutes from `start` (nanoseconds) on."""
         chance = np.random.default_rng(seed)
-        minute = np.repeat(
-            np.arange(minutes), chance.poisson([self.requests(each) for each in range(minutes)])
-        )
+        often = chance.poisson([self.requests(each) for each in range(minutes)])
+        minute = np.repeat(np.arange(minutes), often)
         count = len(minute)
         begun = start + minute * MINUTE + chance.integers(0, MINUTE, count)
         traces = [f"{seed:08x}{int(start % 2**48):012x}{number:012x}" for number in range(count)]
         reached: dict[str, npt.NDArray[np.bool_]] = {"": np.ones(count, np.bool_)}
-        for number, service in enumerate((self.gateway, self.checkout, self.payment, self.search)):
-            serving = np.array([service.serving(each) for each in range(minutes)])[minute]
-            there = reached[service.parent] & (chance.random(count) < serving)
-            reached[service.name] = there
+        for number, key in enumerate(_KEYS):
+            operation: Operation = getattr(self, key)
+            there = reached[operation.parent] & (chance.random(count) < _by(operation.serving, minute))
+            reached[key] = there
             rows = np.flatnonzero(there)
-            took = np.array([service.milliseconds(each) for each in range(minutes)])[minute[rows]]
-            failing = np.array([service.failing(each) for each in range(minutes)])[minute[rows]]
+            took = _by(operation.milliseconds, minute[rows]) * chance.lognormal(0, 0.3, len(rows))
+            failed = chance.random(len(rows)) < _by(operation.failing, minute[rows])
+            parent = _KEYS.index(operation.parent) if operation.parent else None
             columns = {
                 "Timestamp": begun[rows],
                 "TraceId": [traces[row] for row in rows],
-                "SpanId": [f"{number + 1:02x}{row:014x}" for row in rows],
-                "ParentSpanId": [_parent(service, row) for row in rows],
-                "SpanName": [service.operation] * len(rows),
-                "SpanKind": ["Server"] * len(rows),
-                "ServiceName": [service.name] * len(rows),
-                "Duration": (took * 1e6 * chance.lognormal(0, 0.3, len(rows))).astype(np.uint64),
-                "StatusCode": np.where(chance.random(len(rows)) < failing, "Error", "Unset"),
+                "SpanId": [f"{number:02x}{row:014x}" for row in rows],
+                "ParentSpanId": ["" if parent is None else f"{parent:02x}{row:014x}" for row in rows],
+                "SpanName": [operation.name] * len(rows),
+                "SpanKind": [operation.kind] * len(rows),
+                "ServiceName": [operation.service] * len(rows),
+                "Duration": (took * 1e6).astype(np.uint64),
+                "StatusCode": np.where(failed, "Error", "Unset"),
             }
-            keep_rows(store, Signal.TRACES, columns, f"{project}-{seed}-{start}-{service.name}", project)
+            keep_rows(store, Signal.TRACES, columns, f"{project}-{seed}-{start}-{key}", project)
 
 
-_NUMBERS: Final = {"": 0, "gateway": 1, "checkout": 2, "payment": 3, "search": 4}
+_KEYS: Final = ("gateway", "checkout", "orders", "payment", "search")
 
 
-def _parent(service: Service, row: np.signedinteger[Any]) -> str:
-    return f"{_NUMBERS[service.parent]:02x}{row:014x}" if service.parent else ""
+def _by(rate: Rate, minutes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return a rate at minutes."""
+    known = np.array([rate(minute) for minute in range(int(minutes.max(initial=-1)) + 1)], np.float64)
+    return known[minutes]
+
+
+def spread(chance: np.random.Generator, start: int, minutes: int, rate: Rate) -> npt.NDArray[np.int64]:
+    """Return times of what comes by chance, so often a minute."""
+    often = chance.poisson([rate(minute) for minute in range(minutes)])
+    minute = np.repeat(np.arange(minutes), often)
+    return np.asarray(start + minute * MINUTE + chance.integers(0, MINUTE, len(minute)), np.int64)
 
 
 def keep_rows(

@@ -13,14 +13,14 @@ Real counts scatter more than by chance. So D is divided by how much normal minu
 chance makes of it (quasi-likelihood, McCullagh and Nelder 1989), by their mean
 without its extreme. That measure is itself uncertain, the more so where neighbouring minutes are alike, so
 that few tell of their own: the tail is then Student's, not the normal one. And what comes
-now and then, such as a job every hour, surprises nobody: a minute must be clearly stranger than the
-normal ones before it, those of the same time in earlier hours among them, and than all but one of the
-earlier days.
+now and then, such as a job every hour, surprises nobody: a minute must be clearly stranger than all but
+two of the normal ones of six hours, than those of the same time in an earlier hour, and than all but one of
+the earlier days.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ ALARMS_A_MINUTE: Final = 0.1 / (7 * 24 * 60)
 """How many false alarms all series of a project together may raise a minute: one in ten weeks."""
 JUDGED: Final = 3
 """Minutes that are looked at together: two of them are strange, or one is overwhelmingly."""
+_OVERWHELMING: Final = 3.0
 _GAP: Final = 2
 """Minutes before those, which may be the beginning already."""
 _NORMAL: Final = 60
@@ -47,6 +48,8 @@ _KNOWN: Final = 1e-3
 """Where nothing is beyond chance, degrees of freedom are as good as endless."""
 _BEGUN: Final = 3.0
 """A minute before that is as strange as one in twenty belongs to what was found."""
+_FEW: Final = 2
+"""Minutes of the last hours that were strange once, and nobody was told of."""
 _BEGINNING: Final = 5
 """Minutes that something may have grown in before it was noticed."""
 _MOST_BACK: Final = 8
@@ -75,6 +78,10 @@ class Counted:
     def series(self) -> int:
         """How many series there are."""
         return int(self.events.shape[0])
+
+    def of(self, rows: npt.NDArray[np.int64]) -> Self:
+        """Return some of the series."""
+        return replace(self, events=self.events[rows], exposure=self.exposure[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +128,30 @@ def judge(counted: Counted, minute: int, normal: Truths, change: Change, surpris
     if len(past) < LEAST_NORMAL or not counted.series or not len(recent):
         return None
     test = _Test(counted, past, up=change.up)
+    rows = np.flatnonzero(_persists(test.surprises(recent), surprise))
+    if not len(rows):
+        return None
+    counted = counted.of(rows)
+    test = _Test(counted, past, up=change.up)
     found = test.surprises(recent)
     found[found <= _CLEARLY * _guard(test, minute, normal)[:, None]] = 0.0
-    strange = _persists(found, surprise)
     after, before = test.rates(recent, found)
-    strange &= _matters(after, before, change, shares=counted.shares)
+    strange = _persists(found, surprise) & _matters(after, before, change, shares=counted.shares)
     if not change.up:
         strange &= test.steady
-    if not strange.any():
+    kept = np.flatnonzero(strange)
+    if not len(kept):
         return None
-    rows = np.flatnonzero(strange)
-    chosen = found[rows] > 0
+    chosen = found[kept] > 0
     return Strange(
-        rows=rows,
-        since=_since(test, rows, minute),
+        rows=rows[kept],
+        since=_since(test, kept, minute),
         last=minutes[recent[found.shape[1] - 1 - np.argmax(chosen[:, ::-1], axis=1)]],
-        surprise=found[rows].max(axis=1),
-        before=before[rows],
-        after=after[rows],
-        events=(counted.events[np.ix_(rows, recent)] * chosen).sum(axis=1),
-        exposure=(counted.exposure[np.ix_(rows, recent)] * chosen).sum(axis=1),
+        surprise=found[kept].max(axis=1),
+        before=before[kept],
+        after=after[kept],
+        events=(counted.events[np.ix_(kept, recent)] * chosen).sum(axis=1),
+        exposure=(counted.exposure[np.ix_(kept, recent)] * chosen).sum(axis=1),
     )
 
 
@@ -204,15 +215,20 @@ class _Test:
 
 
 def _guard(test: _Test, minute: int, normal: Truths) -> Numbers:
-    """Return what a minute must surprise more than, by series: by what came before now and then."""
-    minutes = test.counted.minutes
-    ago = minute - minutes
-    of_hours = (np.abs((ago + HOUR // 2) % HOUR - HOUR // 2) <= AROUND_HOURS) & (ago >= HOUR - AROUND_HOURS)
-    of_hours &= normal & (ago <= HOURS * HOUR + AROUND_HOURS)
-    columns = np.union1d(test.past, np.flatnonzero(of_hours))
+    """Return what a minute must surprise more than, by series: by what came before now and then.
+
+    That is all but a few of the last hours' minutes, every one of the same time in an earlier hour, and
+    the second worst of the same time on earlier days.
+    """
+    ago = minute - test.counted.minutes
+    # The latest may be the weak beginning of what is looked for.
+    before = normal & (ago > JUDGED + _GAP + _BEGINNING) & (ago <= HOURS * HOUR + AROUND_HOURS)
+    columns = np.flatnonzero(before)
     found = test.surprises(columns)
-    # The latest of them may be the weak beginning of what is looked for.
-    guard: Numbers = found[:, ago[columns] > JUDGED + _GAP + _BEGINNING].max(axis=1, initial=0.0)
+    same_time = np.abs((ago[columns] + HOUR // 2) % HOUR - HOUR // 2) <= AROUND_HOURS
+    guard: Numbers = found[:, same_time].max(axis=1, initial=0.0)
+    if len(columns) > _FEW:
+        guard = np.maximum(guard, np.partition(found, -1 - _FEW, axis=1)[:, -1 - _FEW])
     days = [np.flatnonzero(np.abs(ago - day * DAY) <= AROUND_DAYS) for day in DAYS]
     highest = [test.surprises(columns).max(axis=1) for columns in days if len(columns)]
     if len(highest) > 1:
@@ -227,7 +243,7 @@ def _persists(found: Numbers, surprise: float) -> Truths:
     are three pairs.
     """
     ordered = np.sort(found, axis=1)[:, ::-1]
-    overwhelming: Truths = ordered[:, 0] >= 2 * surprise
+    overwhelming: Truths = ordered[:, 0] >= _OVERWHELMING * surprise
     if ordered.shape[1] < 2:  # noqa: PLR2004
         return overwhelming
     both = ordered[:, 0] + ordered[:, 1] >= surprise + math.log(3) + math.log1p(surprise)

@@ -1,0 +1,118 @@
+"""Signals that belong together become one incident, which grows and ends."""
+
+from datetime import timedelta
+from typing import Any
+
+from glasshouse_collector.core.incidents import Incident, Severity
+from glasshouse_collector.insights.detection.grouping import MOST_SIGNALS, Grouping, moment
+from glasshouse_collector.insights.detection.signals import MINUTE, Signal, SignalKind
+
+NOW = 29_000_000
+CALLS = {("gateway", "checkout"), ("checkout", "payment"), ("checkout", "stock"), ("gateway", "search")}
+
+
+def signal(service: str, minute: int = NOW, kind: SignalKind = SignalKind.ERRORS, **more: Any) -> Signal:
+    """Return one that was strange for a minute."""
+    numbers = {"surprise": 20.0, "before": 0.0, "after": 0.4, **more}
+    name = numbers.pop("operation", "GET /")
+    return Signal(kind, service, name, minute * MINUTE, (minute + 1) * MINUTE, **numbers)
+
+
+def grouping(*known: Incident) -> Grouping:
+    """Return the incidents of the shop."""
+    return Grouping("shop", known, lambda _: CALLS)
+
+
+def test_neighbours_and_those_with_one_between_them_belong_together() -> None:
+    """Others do not."""
+    group = grouping()
+    group.absorb(NOW, [signal("payment"), signal("gateway"), signal("mail")])
+    assert sorted(each.services for each in group.changed) == [("gateway", "payment"), ("mail",)]
+
+
+def test_it_grows_and_never_doubles() -> None:
+    """The beginning is the first one's, the severity the worst."""
+    group = grouping()
+    group.absorb(NOW, [signal("payment", kind=SignalKind.EXCEPTION)])
+    (begun,) = group.changed
+    assert begun.severity is Severity.MEDIUM
+    group.absorb(NOW + 1, [signal("payment", NOW + 1, after=0.9), signal("checkout", NOW - 1)])
+    (grown,) = group.changed
+    assert grown.id == begun.id
+    assert grown.services == ("payment", "checkout")
+    assert grown.started_at == moment((NOW - 1) * MINUTE)
+    assert grown.last_seen_at == moment((NOW + 2) * MINUTE)
+    assert grown.severity is Severity.HIGH
+    assert len(grown.signals) == 3
+
+
+def test_it_ends_after_calm_minutes_when_it_was_last_seen() -> None:
+    """And goes on where it comes again soon; later it is another one."""
+    group = grouping()
+    group.absorb(NOW, [signal("payment")])
+    for minute in range(NOW + 1, NOW + 5):
+        group.absorb(minute, [])
+        assert group.changed[0].status == "open"
+    group.absorb(NOW + 5, [])
+    (ended,) = group.changed
+    assert (ended.status, ended.ended_at) == ("resolved", moment((NOW + 1) * MINUTE))
+    again = grouping(ended)
+    again.absorb(NOW + 9, [signal("payment", NOW + 9)])
+    (reopened,) = again.changed
+    assert (reopened.id, reopened.status, reopened.ended_at) == (ended.id, "open", None)
+    later = grouping(ended)
+    later.absorb(NOW + 40, [signal("payment", NOW + 40)])
+    (another,) = later.changed
+    assert another.id != ended.id
+
+
+def test_looking_again_at_what_is_over_changes_nothing() -> None:
+    """After a restart."""
+    group = grouping()
+    group.absorb(NOW, [signal("payment")])
+    group.absorb(NOW + 6, [])
+    (ended,) = group.changed
+    again = grouping(ended)
+    again.absorb(NOW, [signal("payment")])
+    assert not again.changed
+
+
+def test_minutes_without_telemetry_end_nothing_for_half_an_hour() -> None:
+    """Nobody knows whether it is over."""
+    group = grouping()
+    group.absorb(NOW, [signal("payment")])
+    group.pass_over(NOW + 20)
+    assert group.changed[0].status == "open"
+    group.pass_over(NOW + 31)
+    assert group.changed[0].status == "resolved"
+
+
+def test_more_traffic_alone_is_no_incident() -> None:
+    """With another signal of the service it is told."""
+    group = grouping()
+    busy = signal("payment", kind=SignalKind.TRAFFIC, operation="", before=10.0, after=90.0)
+    group.absorb(NOW, [busy])
+    assert not group.changed
+    group.absorb(NOW + 1, [busy, signal("payment", NOW + 1)])
+    (incident,) = group.changed
+    assert "more requests: payment: 90 a minute, 10 before" in incident.signals
+
+
+def test_the_same_signal_is_told_once_and_not_too_many() -> None:
+    """Its numbers are those of when it was found."""
+    group = grouping()
+    for minute in range(3):
+        many = [signal("payment", NOW + minute, operation=f"GET /{each}") for each in range(30)]
+        group.absorb(NOW + minute, many)
+    (incident,) = group.changed
+    assert len(incident.signals) == MOST_SIGNALS == len(set(incident.signals))
+    assert incident.last_seen_at - incident.started_at == timedelta(minutes=3)
+
+
+def test_whoever_finds_it_gives_it_the_same_id() -> None:
+    """Two collectors that look at once make one incident; of another project it is another."""
+    first, second, other = grouping(), grouping(), Grouping("bank", (), lambda _: CALLS)
+    for group in (first, second, other):
+        group.absorb(NOW, [signal("payment")])
+    assert first.changed == second.changed
+    assert other.changed[0].id != first.changed[0].id
