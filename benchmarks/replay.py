@@ -70,6 +70,26 @@ FROM (
 ) ARRAY JOIN range(FROM_COPY, TO_COPY) AS replica
 ARRAY JOIN range({_METRIC_STEPS}) AS step
 """
+REPLAYED_COUNTER: Final = "process.cpu.time"
+_COUNTER: Final = f"""
+INSERT INTO otel_metrics_sum SELECT * REPLACE (
+    mapUpdate(Attributes, map('replica', toString(replica))) AS Attributes,
+    fromUnixTimestamp64Nano(LAST - {_METRIC_HOURS * 3600 * 10**9}) AS StartTimeUnix,
+    fromUnixTimestamp64Nano(LAST - (toInt64({_METRIC_STEPS}) - step) * 60000000000) AS TimeUnix,
+    Value * (step + 1) AS Value,
+    concat('replayed-', toString(replica), '-', toString(step)) AS BatchId)
+FROM (
+    SELECT * FROM otel_metrics_sum WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-')
+    AND MetricName = '{REPLAYED_COUNTER}'
+    ORDER BY TimeUnix DESC LIMIT 1 BY ServiceName, Attributes, ResourceAttributes
+) ARRAY JOIN range(FROM_COPY, TO_COPY) AS replica
+ARRAY JOIN range({_METRIC_STEPS}) AS step
+"""
+_SERIES: Final = {
+    "otel_metrics_histogram": "",
+    "otel_metrics_sum": f"AND MetricName = '{REPLAYED_COUNTER}'",
+}
+"""Tables of points, and which of their metrics are replayed."""
 _AT_ONCE: Final = 1_000_000
 """Rows that one statement writes, or so."""
 
@@ -100,14 +120,19 @@ def recorded(folder: Path, seconds: float) -> Path:
 
 def replay(data: Path, table: str, rows: int) -> int:
     """Add copies of what was recorded until the table has so many rows; return how many copies."""
-    statement = {"otel_traces": _SPANS, "otel_logs": _LOGS, "otel_metrics_histogram": _POINTS}[table]
+    statement = {
+        "otel_traces": _SPANS,
+        "otel_logs": _LOGS,
+        "otel_metrics_histogram": _POINTS,
+        "otel_metrics_sum": _COUNTER,
+    }[table]
     each = _recorded_rows(data, table)
     if not each:
         raise Failed(f"{table}: the shop recorded nothing")
     copies = -(-rows // each)
     at_once = max(1, _AT_ONCE // each)
     last = time.time_ns()
-    recorded_at = 0 if table == "otel_metrics_histogram" else _newest(data, table)
+    recorded_at = 0 if table in _SERIES else _newest(data, table)
     ask(
         data,
         *(
@@ -124,9 +149,10 @@ def replay(data: Path, table: str, rows: int) -> int:
 
 
 def _recorded_rows(data: Path, table: str) -> int:
-    if table == "otel_metrics_histogram":
+    if table in _SERIES:
         series = "SELECT uniq(MetricName, ServiceName, Attributes, ResourceAttributes) AS rows FROM"
-        return int(ask(data, f"{series} {table} WHERE Project = 'default'")[0]["rows"]) * _METRIC_STEPS
+        asked = f"{series} {table} WHERE Project = 'default' {_SERIES[table]}"
+        return int(ask(data, asked)[0]["rows"]) * _METRIC_STEPS
     return int(ask(data, f"SELECT count() AS rows FROM {table} WHERE Project = 'default'")[0]["rows"])
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from asking import Question, measure, seconds_of
 from offline import ask
 from programs import Failed, Glasshouse, Load, fetch
-from replay import recorded, replay
+from replay import REPLAYED_COUNTER, recorded, replay
 from report import Report
 from settings import Settings
 from subjects.embedded import settle
@@ -32,7 +32,11 @@ _QUESTIONS, _QUICK_QUESTIONS = 40, 15
 _NAIVE_QUESTIONS: Final = 5
 _RATE: Final = 20_000
 _SERIES: Final = 1000
+_POINTS_A_SERIES: Final = 360
 _METRIC: Final = "http.server.request.duration"
+_BY_BUCKETS: Final = f"""SELECT Attributes, toStartOfInterval(TimeUnix, INTERVAL 6 MINUTE) AS t,
+    sumForEach(BucketCounts) FROM otel_metrics_histogram WHERE MetricName = '{_METRIC}'
+    AND TimeUnix > now() - INTERVAL 6 HOUR"""
 
 
 _DAY: Final = "Timestamp > now() - INTERVAL 1 DAY"
@@ -101,10 +105,18 @@ _NAIVE: Final = {
         GROUP BY MetricName""",
     ),
     "metric": (
-        f"p95 of {_SERIES:,} series, 6 hours",
-        f"""SELECT Attributes, toStartOfInterval(TimeUnix, INTERVAL 6 MINUTE) AS t, sumForEach(BucketCounts)
-        FROM otel_metrics_histogram WHERE MetricName = '{_METRIC}' AND TimeUnix > now() - INTERVAL 6 HOUR
-        GROUP BY Attributes, t""",
+        f"p95 of some services' {_SERIES:,} series, 6 hours",
+        f"{_BY_BUCKETS} AND has(splitByChar(',', {{asked:String}}), ServiceName) GROUP BY Attributes, t",
+    ),
+    "metric_all": (
+        f"p95 of all services' series, the largest {_SERIES:,} told, 6 hours",
+        f"{_BY_BUCKETS} AND {{asked:String}} = '' GROUP BY Attributes, t",
+    ),
+    "counter": (
+        f"rate of a counter of {_SERIES:,} series, 6 hours",
+        f"""SELECT Attributes, toStartOfInterval(TimeUnix, INTERVAL 6 MINUTE) AS t, max(Value) - min(Value)
+        FROM otel_metrics_sum WHERE MetricName = '{REPLAYED_COUNTER}' AND TimeUnix > now() - INTERVAL 6 HOUR
+        AND {{asked:String}} = '' GROUP BY Attributes, t""",
     ),
 }
 """What each kind is called, and how it is asked without anything made for it."""
@@ -144,6 +156,7 @@ def _fill(data: Path, settings: Settings) -> str:
         ("otel_traces", rows),
         ("otel_logs", rows),
         ("otel_metrics_histogram", settings.count(_POINTS)),
+        ("otel_metrics_sum", settings.count(_SERIES * _POINTS_A_SERIES)),
     ):
         replay(data, table, wanted)
     with Glasshouse(data=data) as collector:
@@ -196,7 +209,9 @@ def _kinds(data: Path, questions: int) -> list[_Kind]:
         ),
         "errors": (services, _get("/errors", "errors", start_time="now-1d")),
         "names": (services, _get("/metrics/names", "metrics")),
-        "metric": (services, _metric_query),
+        "metric": ([_services_with_series(data)] * questions, _metric_query),
+        "metric_all": ([""] * questions, _metric_query),
+        "counter": ([""] * questions, _counter_query),
     }
     return [_Kind(name, *_NAIVE[name], asked, ask) for name, (asked, ask) in asks.items()]
 
@@ -212,22 +227,43 @@ def _get(path: str, rows: str, **parameters: str) -> Callable[[Glasshouse, str],
     return asks
 
 
+def _services_with_series(data: Path) -> str:
+    """Return the services, with commas between, that have so many series of the metric together, or all."""
+    sql = (
+        "SELECT ServiceName AS name, uniq(ResourceAttributes, Attributes) AS series "
+        f"FROM otel_metrics_histogram WHERE Project = 'default' AND MetricName = '{_METRIC}' "
+        "GROUP BY name ORDER BY series, name"
+    )
+    taken: list[str] = []
+    counted = 0
+    for row in ask(data, sql):
+        if counted < _SERIES:
+            taken.append(row["name"])
+            counted += int(row["series"])
+    return ",".join(taken)
+
+
 def _metric_query(collector: Glasshouse, asked: str) -> int:
+    """Ask for the p95 of these services' series, with commas between them; of all where none is named."""
+    keys = ["http.route", "http.request.method", "http.response.status_code"]
+    return _series(
+        collector,
+        name=_METRIC,
+        function="p95",
+        service_name=asked.split(",") if asked else [],
+        group_by=["replica", "service_name", *keys],
+    )
+
+
+def _counter_query(collector: Glasshouse, asked: str) -> int:
     del asked
-    question: dict[str, Any] = {
-        "name": _METRIC,
-        "function": "p95",
-        "group_by": [
-            "replica",
-            "service_name",
-            "http.route",
-            "http.request.method",
-            "http.response.status_code",
-        ],
-        "start_time": "now-6h",
-        "steps": 60,
-        "limit": _SERIES,
-    }
+    keys = ["replica", "service_name", "resource.service.instance.id", "cpu.mode"]
+    return _series(collector, name=REPLAYED_COUNTER, function="rate", group_by=keys)
+
+
+def _series(collector: Glasshouse, **asked: Any) -> int:
+    """Ask for a metric over the last six hours, and count the series of the answer."""
+    question = {**asked, "start_time": "now-6h", "steps": 60, "limit": _SERIES}
     answer = fetch(
         f"http://{collector.api}/api/v1/metrics/query",
         json.dumps(question).encode(),
