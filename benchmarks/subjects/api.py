@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -228,19 +229,16 @@ def _get(path: str, rows: str, **parameters: str) -> Callable[[Glasshouse, str],
 
 
 def _services_with_series(data: Path) -> str:
-    """Return the services, with commas between, that have so many series of the metric together, or all."""
+    """Return the services, commas between, that have `_SERIES` of the metric or the least above it; or all."""
     sql = (
         "SELECT ServiceName AS name, uniq(ResourceAttributes, Attributes) AS series "
         f"FROM otel_metrics_histogram WHERE Project = 'default' AND MetricName = '{_METRIC}' "
         "GROUP BY name ORDER BY series, name"
     )
-    taken: list[str] = []
-    counted = 0
-    for row in ask(data, sql):
-        if counted < _SERIES:
-            taken.append(row["name"])
-            counted += int(row["series"])
-    return ",".join(taken)
+    counted = {row["name"]: int(row["series"]) for row in ask(data, sql)}
+    together = (some for number in range(1, len(counted)) for some in combinations(counted, number))
+    enough = [some for some in together if sum(map(counted.__getitem__, some)) >= _SERIES]
+    return ",".join(min(enough, key=lambda some: sum(map(counted.__getitem__, some)), default=counted))
 
 
 def _metric_query(collector: Glasshouse, asked: str) -> int:
