@@ -40,9 +40,6 @@ SETTINGS index_granularity = 2048, ttl_only_drop_parts = 1, materialize_ttl_reca
 CREATE TABLE IF NOT EXISTS `default`.otel_logs ON CLUSTER `fleet` AS `default`.otel_logs_local
 ENGINE = Distributed(`fleet`, `default`, otel_logs_local, cityHash64(BatchId, BatchRow));
 
-CREATE TABLE IF NOT EXISTS `default`.glasshouse_raising_logs_local ON CLUSTER `fleet` AS `default`.otel_logs_local
-ENGINE = Null;
-
 CREATE MATERIALIZED VIEW IF NOT EXISTS `default`.otel_traces_trace_id_ts_mv ON CLUSTER `fleet`
 TO `default`.otel_traces_trace_id_ts_local
 AS SELECT TraceId, min(Timestamp) AS Start, max(Timestamp) AS End,

@@ -15,19 +15,36 @@ RAISING_TABLE: Final = {
 }
 """Tables that keep nothing and feed the views of exceptions."""
 
+_COLUMNS: Final = {
+    Signal.TRACES: ("SpanName", "SpanAttributes", "Events.Timestamp", "Events.Name", "Events.Attributes"),
+    Signal.LOGS: ("ScopeName", "LogAttributes"),
+}
+_COLUMNS_OF_BOTH: Final = (
+    "Project",
+    "Timestamp",
+    "ServiceName",
+    "TraceId",
+    "SpanId",
+    "ResourceAttributes",
+    "BatchId",
+    "BatchRow",
+)
 _SPAN_EVENTS: Final = pa.array(["exception"])
 _LOG_ATTRIBUTES: Final = pa.array(["exception.type", "exception.message", "exception.stacktrace"])
 
 
 def raising(signal: Signal, records: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the spans with an event `exception`, the log records with an attribute of one."""
+    """Return the spans with an event `exception`, the log records with an attribute of one.
+
+    They have the columns of their `RAISING_TABLE`.
+    """
     if signal is Signal.TRACES:
         lists = records.column(records.schema.get_field_index("Events.Name"))
         rows = _with_one_of(lists.offsets, lists.values, _SPAN_EVENTS)
     else:
         maps = records.column(records.schema.get_field_index("LogAttributes"))
         rows = _with_one_of(maps.offsets, maps.keys, _LOG_ATTRIBUTES)
-    return records.take(pa.array(rows))
+    return records.select([*_COLUMNS_OF_BOTH, *_COLUMNS[signal]]).take(pa.array(rows))
 
 
 def _with_one_of(

@@ -1,14 +1,41 @@
 -- What an insert pays for its counts, less: each view costs some milliseconds, whatever it finds.
 -- Spans and log records with an exception, of which most batches have none, are told apart before the store has
 -- them: they go into tables that keep nothing and feed the views of exceptions.
-CREATE TABLE IF NOT EXISTS $database.glasshouse_raising_spans$local $on_cluster AS $database.otel_traces$local
+CREATE TABLE IF NOT EXISTS $database.glasshouse_raising_spans$local $on_cluster
+(
+    Project LowCardinality(String),
+    Timestamp DateTime64(9),
+    ServiceName LowCardinality(String),
+    SpanName LowCardinality(String),
+    TraceId String,
+    SpanId String,
+    ResourceAttributes Map(LowCardinality(String), String),
+    SpanAttributes Map(LowCardinality(String), String),
+    `Events.Timestamp` Array(DateTime64(9)),
+    `Events.Name` Array(LowCardinality(String)),
+    `Events.Attributes` Array(Map(LowCardinality(String), String)),
+    BatchId LowCardinality(String),
+    BatchRow UInt32
+)
 ENGINE = Null;
 
 -- only on a cluster
 CREATE TABLE IF NOT EXISTS $database.glasshouse_raising_spans $on_cluster AS $database.glasshouse_raising_spans$local
 ENGINE = Distributed($cluster, $database, glasshouse_raising_spans$local, cityHash64(TraceId));
 
-CREATE TABLE IF NOT EXISTS $database.glasshouse_raising_logs$local $on_cluster AS $database.otel_logs$local
+CREATE TABLE IF NOT EXISTS $database.glasshouse_raising_logs$local $on_cluster
+(
+    Project LowCardinality(String),
+    Timestamp DateTime64(9),
+    ServiceName LowCardinality(String),
+    ScopeName String,
+    TraceId String,
+    SpanId String,
+    ResourceAttributes Map(LowCardinality(String), String),
+    LogAttributes Map(LowCardinality(String), String),
+    BatchId LowCardinality(String),
+    BatchRow UInt32
+)
 ENGINE = Null;
 
 -- only on a cluster
@@ -30,10 +57,7 @@ AS SELECT Project, if(toDate(Moment, 'UTC') = toDate(Timestamp, 'UTC'), Moment, 
         ResourceAttributes['deployment.environment']) AS Environment,
     TraceId, SpanId, BatchId, BatchRow, Number,
     mapFilter((key, value) -> key NOT IN ('exception.type', 'exception.message', 'exception.stacktrace'), mapUpdate(SpanAttributes, Event)) AS Attributes
-FROM
-(
-    SELECT * FROM $database.glasshouse_raising_spans$local WHERE has(`Events.Name`, 'exception')
-)
+FROM $database.glasshouse_raising_spans$local
 ARRAY JOIN `Events.Name` AS Name, `Events.Timestamp` AS Moment, `Events.Attributes` AS Event, arrayEnumerate(`Events.Name`) AS Number
 WHERE Name = 'exception';
 
@@ -50,9 +74,7 @@ AS SELECT Project, Timestamp AS Time, ServiceName,
         ResourceAttributes['deployment.environment']) AS Environment,
     TraceId, SpanId, BatchId, BatchRow, 0 AS Number,
     mapFilter((key, value) -> key NOT IN ('exception.type', 'exception.message', 'exception.stacktrace'), LogAttributes) AS Attributes
-FROM $database.glasshouse_raising_logs$local
-WHERE (mapContains(LogAttributes, 'exception.type') OR mapContains(LogAttributes, 'exception.stacktrace')
-    OR mapContains(LogAttributes, 'exception.message'));
+FROM $database.glasshouse_raising_logs$local;
 
 -- Keys of attributes, without a function for each of them.
 DROP VIEW IF EXISTS $database.glasshouse_span_attributes_mv $on_cluster SYNC;
