@@ -229,7 +229,7 @@ def _get(path: str, rows: str, **parameters: str) -> Callable[[Glasshouse, str],
 
 
 def _services_with_series(data: Path) -> str:
-    """Return the services, commas between, that have `_SERIES` of the metric or the least above it; or all."""
+    """Return the services, with commas, that have `_SERIES` of the metric or just above, else all."""
     sql = (
         "SELECT ServiceName AS name, uniq(ResourceAttributes, Attributes) AS series "
         f"FROM otel_metrics_histogram WHERE Project = 'default' AND MetricName = '{_METRIC}' "
