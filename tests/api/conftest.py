@@ -19,6 +19,16 @@ from served_api import serving
 @pytest.fixture
 def services() -> Services:
     """Services of a collector without a store."""
+    return _without_store()
+
+
+@pytest.fixture(scope="module")
+def shared_services() -> Services:
+    """Services of a collector without a store, for all tests of a module: making an app takes long."""
+    return _without_store()
+
+
+def _without_store() -> Services:
     offered = Services()
     offered.provide(Status, Status())
     offered.provide(Metrics, Metrics())
@@ -39,6 +49,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., httpx.Client]]:
     """Serve an app on a free port for the test's time; returns a client bound to it."""
+    with ExitStack() as stack:
+        yield lambda app: stack.enter_context(_serving(app))
+
+
+@pytest.fixture(scope="module")
+def shared_serve() -> Iterator[Callable[..., httpx.Client]]:
+    """Serve an app on a free port for a module's time; returns a client bound to it."""
     with ExitStack() as stack:
         yield lambda app: stack.enter_context(_serving(app))
 

@@ -94,7 +94,7 @@ def test_where_nothing_is_wrong_it_says_so(api: ControlledApi) -> None:
 
 def test_little_history_is_told(api: ControlledApi) -> None:
     """What fails is said all the same, with the reason why it may be usual."""
-    told = insights(api, "young", "?lookback_minutes=5")
+    told = insights(api, "young")
     assert told["root_causes"][0]["service"] == "payment"
     assert any("4 minutes of telemetry only" in note for note in told["notes"])
 

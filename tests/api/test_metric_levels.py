@@ -14,11 +14,11 @@ from sent_metrics import DELTA, ask, at, by_label, counter, gauge, labelled, num
 Serve = Callable[..., httpx.Client]
 
 
-@pytest.fixture
-def client(services: Services, store: Store, serve: Serve) -> httpx.Client:
+@pytest.fixture(scope="module")
+def client(shared_services: Services, store: Store, shared_serve: Serve) -> httpx.Client:
     """Return a client of an API with the store."""
-    services.provide(Store, store)
-    return serve(create_app(services))
+    shared_services.provide(Store, store)
+    return shared_serve(create_app(shared_services))
 
 
 def test_the_last_of_each_series_is_what_counts(client: httpx.Client, store: Store) -> None:

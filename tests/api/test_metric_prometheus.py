@@ -79,13 +79,13 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProm
         yield running
 
 
-@pytest.fixture
-def client(services: Services, store: Store, serve: Serve) -> httpx.Client:
+@pytest.fixture(scope="module")
+def client(shared_services: Services, store: Store, shared_serve: Serve) -> httpx.Client:
     """Return a client of an API with a store that has the points."""
-    services.provide(Store, store)
+    shared_services.provide(Store, store)
     if not store.query_arrow("SELECT count() AS n FROM glasshouse_metric_names")["n"][0].as_py():
         _fill(store)
-    return serve(create_app(services))
+    return shared_serve(create_app(shared_services))
 
 
 def _fill(store: Store) -> None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +13,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from glasshouse_collector.api import create_app
 from glasshouse_collector.control import Database, Keys, KeySettings, Projects
+from glasshouse_collector.control.feedback import Feedback
+from glasshouse_collector.control.incidents import Incidents
 from glasshouse_collector.core.access import Authenticator, Caller, Scope, credential
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
@@ -101,18 +102,25 @@ def _fill(store: Store, project: str) -> None:
     keep(store, RequestKind.METRICS, Signal.METRICS_GAUGE, metrics, f"metrics-{project}", project)
 
 
-@pytest.fixture
-def client(services: Services, filled: Store, serve: Serve, tmp_path: Path) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module")
+def client(
+    shared_services: Services,
+    filled: Store,
+    shared_serve: Serve,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[httpx.Client]:
     """Lend a client of an API that knows the two keys; it sends ours."""
-    services.provide(Store, filled)
-    services.provide(Authenticator, OneKeyEach())  # type: ignore[type-abstract]
-    database = Database.open(f"sqlite:///{tmp_path}/control.db")
-    services.provide(Projects, projects := Projects(database))
-    services.provide(Keys, keys := Keys(database))
+    shared_services.provide(Store, filled)
+    shared_services.provide(Authenticator, OneKeyEach())  # type: ignore[type-abstract]
+    database = Database.open(f"sqlite:///{tmp_path_factory.mktemp('keys')}/control.db")
+    shared_services.provide(Projects, projects := Projects(database))
+    shared_services.provide(Keys, keys := Keys(database))
+    shared_services.provide(Incidents, Incidents(database))
+    shared_services.provide(Feedback, Feedback(database))
     for project in TRACE_OF:
         projects.create(f"{project}: word-of-{project}", project_id=project)
         keys.create(project, KeySettings(f"word-of-{project}"))
-    client = serve(create_app(services))
+    client = shared_serve(create_app(shared_services))
     client.headers["X-API-Key"] = "ours"
     yield client
     database.close()
@@ -142,7 +150,7 @@ def asked(client: httpx.Client, key: str) -> dict[str, str]:
         for name in ("queue.length", "shop"):
             address = path.format(
                 **(values | {"name": name, "error_id": "0", "prefix": "gh_00000000"})
-                | {"project_id": "theirs"}
+                | {"project_id": "theirs", "incident_id": "0" * 12}
             )
             answer = client.get(address, params=wanted | within, headers={"X-API-Key": key})
             assert answer.status_code < 500, answer.text

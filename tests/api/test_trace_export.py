@@ -97,11 +97,11 @@ def filled(store: Store) -> Store:
     return store
 
 
-@pytest.fixture
-def client(services: Services, filled: Store, serve: Serve) -> httpx.Client:
+@pytest.fixture(scope="module")
+def client(shared_services: Services, filled: Store, shared_serve: Serve) -> httpx.Client:
     """Return a client of an API with that store."""
-    services.provide(Store, filled)
-    return serve(create_app(services))
+    shared_services.provide(Store, filled)
+    return shared_serve(create_app(shared_services))
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_an_export_is_whole_or_refused(filled: Store, signal: Any) -> None:
     [
         (f"{'ab' * 16}/export", 404, f"nothing is kept of trace {'ab' * 16}"),
         ("x/export", 400, "'x' is no trace id: 32 hex digits are expected"),
-        (f"{TRACE}/export?signal=metrics", 400, "signal: Input should be 'traces' or 'logs'"),
+        (f"{TRACE}/export?signal=metrics", 400, "signal: one of traces or logs is expected, not 'metrics'"),
         (f"{TRACE}/export?format=csv", 400, "format: there is no such parameter"),
     ],
 )
