@@ -14,8 +14,9 @@ from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.status import Status
+from glasshouse_collector.core.times import rfc3339
 from glasshouse_collector.store import Store, StoreSettings
-from told_minutes import Minutes, keep_minutes
+from told_minutes import MINUTE, NOW, Minutes, keep_minutes
 
 WIDTH = 100
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -57,6 +58,11 @@ def run(address: str) -> Run:
     return run
 
 
+def ago(minutes: int) -> str:
+    """Return the time so many minutes before the records end."""
+    return rfc3339(NOW - minutes * MINUTE)
+
+
 def told(done: subprocess.CompletedProcess[str]) -> str:
     """Return what was printed where all went well, which fits a terminal and steers none."""
     assert done.returncode == 0, done.stderr
@@ -67,7 +73,7 @@ def told(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_it_says_what_broke(run: Run) -> None:
     """What, where, since when, why, what to do, and traces to look at."""
-    shown = told(run("--since", "30m"))
+    shown = told(run("--since", "60m"))
     assert "CRITICAL  " in shown
     assert "1. payment POST /pay: exception" in shown
     assert "confidence " in shown
@@ -90,7 +96,7 @@ def test_it_says_that_nothing_did(run: Run) -> None:
 
 def test_it_looks_at_one_window(run: Run) -> None:
     """Compared with what is named, or chosen."""
-    shown = told(run("--start", "10m", "--baseline-start", "40m", "--baseline-end", "12m"))
+    shown = told(run("--start", ago(10), "--baseline-start", ago(40), "--baseline-end", ago(12)))
     assert "1. payment POST /pay: exception" in shown
     assert "What requests met with\n  gateway POST /orders: " in shown
     assert "compared with " in shown
@@ -100,7 +106,7 @@ def test_it_is_json_for_programs(run: Run) -> None:
     """The API's answer as it is."""
     done = run("--json")
     assert json.loads(done.stdout)["root_causes"][0]["service"] == "payment"
-    window = json.loads(run("--start", "10m", "--end", "now", "--service", "gateway", "--json").stdout)
+    window = json.loads(run("--start", ago(10), "--end", "now", "--service", "gateway", "--json").stdout)
     assert {cause["service"] for cause in window["root_causes"]} <= {"gateway"}
 
 

@@ -1,7 +1,10 @@
 """Times as the API tells them."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
+
+from glasshouse_collector.core.times import rfc3339
+
+__all__ = ["MOMENT", "Moment", "Time", "rfc3339"]
 
 
 class Moment:
@@ -10,10 +13,3 @@ class Moment:
 
 MOMENT: Final = Moment()
 Time = Annotated[str, MOMENT]
-
-
-def rfc3339(unix_nano: int) -> str:
-    """Return a time in UTC to the nanosecond."""
-    seconds, nanos = divmod(unix_nano, 10**9)
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"

@@ -1,12 +1,12 @@
 """An incident in words, as the API tells it."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from glasshouse_collector.api.insights.incident_model import IncidentSummary
 from glasshouse_collector.api.insights.model import TIME, RootCauseShown, TimeWindow
+from glasshouse_collector.api.times import Time
 
 
 class ErrorGroupShown(BaseModel):
@@ -17,8 +17,8 @@ class ErrorGroupShown(BaseModel):
     place: str = Field(description="The frame that raised it, a span's name, or a logger")
     message: str = Field(description="The last one's")
     count: int
-    first_seen: str = Field(description=TIME)
-    last_seen: str = Field(description=TIME)
+    first_seen: Time = Field(description=TIME)
+    last_seen: Time = Field(description=TIME)
     trace_ids: list[str]
 
 
@@ -40,7 +40,7 @@ class DependentErrorsShown(BaseModel):
 class MomentShown(BaseModel):
     """Something that happened."""
 
-    time: str = Field(description=TIME)
+    time: Time = Field(description=TIME)
     text: str
     service: str
     kind: str = Field(description="change, release, instance, began, cause, evidence, first_error or ended")
@@ -49,7 +49,7 @@ class MomentShown(BaseModel):
 class ChangeShown(BaseModel):
     """A resource attribute of a service that took another value."""
 
-    time: str = Field(description=f"When it was first seen; {TIME}")
+    time: Time = Field(description=f"When it was first seen; {TIME}")
     service: str
     attribute: str
     before: str = Field(description="Empty: it came")
@@ -61,8 +61,8 @@ class SimilarIncident(BaseModel):
 
     id: str
     title: str
-    start_time: datetime
-    end_time: datetime | None
+    start_time: Time
+    end_time: Time | None
     found: str = Field(description="What a user said was the cause, else what the analysis found")
     likeness: float = Field(ge=0, le=1)
 

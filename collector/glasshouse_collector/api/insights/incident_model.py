@@ -1,13 +1,21 @@
 """Incidents as the API tells them."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
 from glasshouse_collector.api.insights.feedback_model import FeedbackShown
 from glasshouse_collector.api.insights.model import AnalysisAnswer
+from glasshouse_collector.api.times import Time, rfc3339
 from glasshouse_collector.core.incidents import Incident, Severity
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def time_of(moment: datetime) -> str:
+    """Return a time of the database as the API tells times."""
+    return rfc3339((moment - _EPOCH) // timedelta(microseconds=1) * 1000)
 
 
 class IncidentSummary(BaseModel):
@@ -17,9 +25,9 @@ class IncidentSummary(BaseModel):
     title: str
     status: Literal["open", "resolved"]
     severity: Severity
-    start_time: datetime
-    end_time: datetime | None = Field(description="null: it goes on")
-    last_seen: datetime = Field(description="The end of the last minute in which something was wrong")
+    start_time: Time
+    end_time: Time | None = Field(description="null: it goes on")
+    last_seen: Time = Field(description="The end of the last minute in which something was wrong")
     services: list[str] = Field(description="Those it touches, the root first")
     signals: list[str] = Field(description="What was noticed, one sentence each")
 
@@ -41,8 +49,8 @@ class IncidentPage(BaseModel):
 
     incidents: list[IncidentSummary]
     next_cursor: str | None = Field(description="For the page after this one; null: there is none")
-    start_time: str
-    end_time: str
+    start_time: Time
+    end_time: Time
 
 
 def _told(incident: Incident) -> dict[str, object]:
@@ -51,9 +59,9 @@ def _told(incident: Incident) -> dict[str, object]:
         "title": incident.title,
         "status": incident.status,
         "severity": incident.severity,
-        "start_time": incident.started_at,
-        "end_time": incident.ended_at,
-        "last_seen": incident.last_seen_at,
+        "start_time": time_of(incident.started_at),
+        "end_time": time_of(incident.ended_at) if incident.ended_at else None,
+        "last_seen": time_of(incident.last_seen_at),
         "services": list(incident.services),
         "signals": list(incident.signals),
     }

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_INCIDENTS: Final = 50
+_BEFORE: Final = timedelta(hours=7)
+"""How long detection looks back."""
 _MOST_SAID: Final = 100
 _MOST_CORRECTIONS: Final = 8
 _MOST_SIMILAR: Final = 3
@@ -38,6 +40,8 @@ class Memory:
 
     incidents: Sequence[Incident] = ()
     """Those that went on in the window."""
+    before: Sequence[Incident] = ()
+    """Those of the hours before it: their times are no normal ones."""
     priors: Mapping[tuple[str, FaultKind], float] = field(default_factory=dict)
     corrections: Sequence[str] = ()
     """What users said was the cause where insights were wrong, the latest first."""
@@ -86,6 +90,7 @@ def _remember(remembered: Remembered, project: str, window: Window) -> Memory:
 
     return Memory(
         incidents=incidents.list(project, since=since, until=until, limit=_MOST_INCIDENTS),
+        before=incidents.list(project, since=since - _BEFORE, until=since, limit=_MOST_INCIDENTS),
         priors=priors_of(feedback, project),
         corrections=corrections[:_MOST_CORRECTIONS],
         similar=similar,

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from glasshouse_collector.api.times import Time
 from glasshouse_collector.insights.findings import EvidenceKind, FaultKind
 
 TIME = "RFC 3339 in UTC, to the nanosecond"
@@ -10,8 +11,8 @@ TIME = "RFC 3339 in UTC, to the nanosecond"
 class TimeWindow(BaseModel):
     """From `start_time` up to, and without, `end_time`."""
 
-    start_time: str = Field(description=TIME)
-    end_time: str = Field(description=TIME)
+    start_time: Time = Field(description=TIME)
+    end_time: Time = Field(description=TIME)
 
 
 class EvidenceShown(BaseModel):
@@ -25,8 +26,8 @@ class EvidenceShown(BaseModel):
     before: float | None = Field(description="In normal times, in `unit`; null: nothing to compare with")
     after: float | None = Field(description="In the incident")
     unit: str
-    start_time: str = Field(description="When it shows, from here")
-    end_time: str
+    start_time: Time = Field(description="When it shows, from here")
+    end_time: Time
     trace_ids: list[str] = Field(description="Traces that show it, at most 5: `GET /traces/{trace_id}`")
     log_ids: list[str] = Field(description="Log records that show it, at most 5: `GET /logs/{id}/context`")
     metric: str = Field(description="The metric's name, where it is one")
@@ -53,7 +54,7 @@ class RootCauseShown(BaseModel):
     reason: str
     resource: str = Field(description="A pod, instance or host, where it is one of several")
     dependency: str = Field(description="What sends no telemetry itself, where that failed or was slow")
-    start_time: str | None = Field(description="Since when")
+    start_time: Time | None = Field(description="Since when")
     evidence: list[EvidenceShown]
     path: list[PathStepShown] = Field(description="From the cause to the symptom")
 

@@ -69,7 +69,7 @@ def read_insights(
 ) -> Insights:
     """Return what broke in the last minutes, the worst first; raises `EngineFailure`."""
     notes = list(memory.notes)
-    incidents = list(memory.incidents) or _detected(store, asked.window, limits, notes)
+    incidents = list(memory.incidents) or _detected(store, asked.window, memory, limits, notes)
     incidents.sort(key=lambda it: (_ORDER.index(it.severity), it.status, -it.started_at.timestamp()))
     window = _window_of(incidents[0], asked.window) if incidents else None
     if window is None and (lately := _unknown(store, asked.window, limits)) is not None:
@@ -96,15 +96,17 @@ def read_insights(
     return insights_answer(looked, analysis, explanation)
 
 
-def _detected(store: ProjectStore, window: Window, limits: QueryLimits, notes: list[str]) -> list[Incident]:
+def _detected(
+    store: ProjectStore, window: Window, memory: Memory, limits: QueryLimits, notes: list[str]
+) -> list[Incident]:
     """Return the incidents of the window that nobody has kept; of a long one, of its last hours."""
     searched = Window(max(window.start, window.end - LONGEST_SEARCHED), window.end)
     if searched != window:
         hours = LONGEST_SEARCHED // (60 * MINUTE)
-        notes.append(
-            f"none is kept of this time, and incidents were looked for in its last {hours} hours alone"
-        )
-    return [replace(incident, id="") for incident in detect(store, searched, limits)]
+        notes.append(f"no incident is kept of this time; the last {hours} hours were searched for some")
+    kept = {each.id for each in memory.before}
+    found = detect(store, searched, limits, memory.before)
+    return [each if each.id in kept else replace(each, id="") for each in found]
 
 
 def _window_of(incident: Incident, within: Window) -> Window:

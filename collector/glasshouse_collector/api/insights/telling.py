@@ -12,7 +12,7 @@ from glasshouse_collector.api.insights.explanation_model import (
     ServiceError,
     SimilarIncident,
 )
-from glasshouse_collector.api.insights.incident_model import IncidentSummary
+from glasshouse_collector.api.insights.incident_model import IncidentSummary, time_of
 from glasshouse_collector.api.insights.model import AnalysisAnswer, RootCauseShown, TimeWindow
 from glasshouse_collector.api.times import rfc3339
 from glasshouse_collector.core.incidents import Incident, PastIncident
@@ -109,8 +109,8 @@ def _similar(past: PastIncident) -> SimilarIncident:
     return SimilarIncident(
         id=past.incident.id,
         title=past.incident.title,
-        start_time=past.incident.started_at,
-        end_time=past.incident.ended_at,
+        start_time=time_of(past.incident.started_at),
+        end_time=time_of(past.incident.ended_at) if past.incident.ended_at else None,
         found=past.found,
         likeness=past.likeness,
     )

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from glasshouse_collector.core.times import rfc3339
+from glasshouse_collector.api.times import Time, rfc3339
 from glasshouse_collector.insights.findings import FaultKind
 from glasshouse_collector.insights.trace import (
     CallDifference,
@@ -22,8 +22,8 @@ class SiblingsShown(BaseModel):
     """Normal traces of the same root service and operation: none of their spans failed, none was slow."""
 
     count: int
-    start_time: str = Field(description="Between this and `end_time` they were looked for")
-    end_time: str
+    start_time: Time = Field(description="Between this and `end_time` they were looked for")
+    end_time: Time
     median_duration_ns: int | None = Field(description="Of their root spans")
     p95_duration_ns: int | None
     trace_ids: list[str] = Field(description="Some of them: `GET /traces/compare` shows one beside this")
@@ -73,7 +73,7 @@ class SpanShown(BaseModel):
     operation: str
     kind: str
     depth: int
-    start_time: str
+    start_time: Time
     duration_ns: int
     own_time_ns: int = Field(description=_OWN)
     usual_own_time_ns: int | None = Field(description="The siblings' median; null: none has such a span")
@@ -161,7 +161,7 @@ class ExplainedTrace(BaseModel):
     trace_id: str = Field(description="32 hex digits, in lower case")
     service: str = Field(description="Of the root span")
     operation: str = Field(description="Of the root span")
-    start_time: str
+    start_time: Time
     duration_ns: int = Field(description="Of the root span")
     span_count: int = Field(description="How many were looked at")
     errors: int = Field(description="Spans among them with the status Error")

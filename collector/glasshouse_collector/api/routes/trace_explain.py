@@ -28,7 +28,7 @@ def trace_explain_routes(questions: Questions) -> APIRouter:
         """Return what is unusual in a slow or failed trace, against normal traces near it.
 
         Its siblings have the same root service and operation, no failed span, and are the faster three
-        quarters of those; up to 200 within an hour, or a day where there are few. Spans are compared by
+        quarters of those; up to 100 within an hour, or a day where there are few. Spans are compared by
         where they stand. As CSV, NDJSON or Parquet: its spans.
         """
         wanted = normal_trace_id(trace_id)

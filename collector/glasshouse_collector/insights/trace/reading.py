@@ -11,7 +11,7 @@ from glasshouse_collector.store import ProjectStore, QueryLimits
 
 MOST_SPANS: Final = 10_000
 """Of the trace itself; of one with more the first are looked at."""
-MOST_SIBLINGS: Final = 200
+MOST_SIBLINGS: Final = 100
 MOST_SIBLING_SPANS: Final = 100_000
 """Of all siblings together."""
 ENOUGH: Final = 5
