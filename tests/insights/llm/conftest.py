@@ -24,7 +24,7 @@ from told_incident import ANALYSIS, NOON, LogRow, SpanRow, keep_logs, keep_spans
 PROJECT = "shop"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend an embedded store with an incident in it, and another project beside it."""
     opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('llm')}/store"))
@@ -52,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def explanation(store: Store) -> Explanation:
     """Return what the rules say."""
     return explain(store.of_project(PROJECT), ANALYSIS, [], QueryLimits())

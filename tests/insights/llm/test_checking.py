@@ -63,6 +63,7 @@ def test_what_is_not_in_the_evidence_discards_the_answer(
         "In this service, requests fail; each pod of payment does.",
         "A long-running, well-known problem of payment at /checkout: 96 % (p95 12.5 ms).",
         "The payment service answers gateway with 500.",
+        "12 services and 3.5 hosts; user-facing services and a third-party service wait for payment.",
         "payment raises ValueError since 18:00:03 UTC.",
     ],
 )

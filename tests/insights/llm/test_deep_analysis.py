@@ -116,10 +116,10 @@ def test_no_other_project_is_seen(ask: Ask, serve: Serve) -> None:
         ("log_patterns", {"service": "x' UNION ALL SELECT 1 --"}),
     )
     assert told == [
-        {"trace_id": trace_id(900), "spans": [], "notes": "there is no such trace"},
-        {"service": "secret-service", "operations": []},
+        {"spans": [], "error": "there is no such trace"},
+        {"error": "nothing was seen of it", "operations": []},
         {"records": []},
-        {"service": "x' UNION ALL SELECT 1 --", "patterns": []},
+        {"error": "nothing was seen of it", "patterns": []},
     ]
 
 
@@ -177,6 +177,15 @@ def test_what_tools_show_may_be_named(ask: Ask, serve: Serve) -> None:
     assert "the trace id" in ask(server, deep=True).fallback_reason
     server = serve(in_turn(traced, found))
     assert ask(server, deep=True).fallback_reason == ""
+
+
+@pytest.mark.parametrize("tool", ["service_detail", "log_patterns"])
+def test_what_is_asked_for_is_not_thereby_known(ask: Ask, serve: Serve, tool: str) -> None:
+    """A service or a trace that a model makes up stays made up, though it asks for it first."""
+    calls = [(tool, {"service": "billing-service"}), ("get_trace", {"trace_id": "e" * 32})]
+    for made_up in ({"services": ["payment", "billing-service"]}, {"trace_ids": ["e" * 32]}):
+        server = serve(in_turn(completion(None, calls=calls), completion(answer(**made_up))))
+        assert "which is not in the evidence" in ask(server, deep=True).fallback_reason
 
 
 def test_a_closer_look_cannot_make_another_service_the_cause(ask: Ask, serve: Serve) -> None:

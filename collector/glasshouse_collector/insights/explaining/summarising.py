@@ -42,20 +42,23 @@ def _what(analysis: Analysis, groups: Sequence[ErrorGroup], unusual: Sequence[Er
     elif analysis.root_causes:
         yield f"From {time}, something is wrong that no entry operation shows"
     else:
-        yield f"From {time}, nothing was found that differs enough from normal times"
-    yield _errors(groups, unusual)
+        compared = "nothing was found that differs enough from normal times"
+        alone = "no cause was found, without normal times to compare with"
+        yield f"From {time}, {compared if analysis.question.baselines else alone}"
+    yield _errors(groups, unusual, compared=bool(analysis.question.baselines))
 
 
-def _errors(groups: Sequence[ErrorGroup], unusual: Sequence[ErrorGroup]) -> str:
+def _errors(groups: Sequence[ErrorGroup], unusual: Sequence[ErrorGroup], *, compared: bool) -> str:
     if not groups:
         return "There are no errors in this time"
     if not unusual:
         return f"The {times(sum(group.count for group in groups), 'error')} of this time came as often before"
     worst = unusual[0]
+    often = " came more often than in normal times" if compared else ""
     message = f": {shortened(worst.message, _MOST_MESSAGE)}" if worst.message else ""
     return (
         f"{times(sum(group.count for group in unusual), 'error')} in "
-        f"{listed([group.service for group in unusual])} came more often than in normal times; most often "
+        f"{listed([group.service for group in unusual])}{often}; most often "
         f"{worst.type} in {worst.service} ({times(worst.count, 'time')}){message}"
     )
 

@@ -23,7 +23,13 @@ _QUOTED: Final = re.compile(r"[`'\"“](\w[\w./:-]*\w)[`'\"”]")
 _NAMED_SO: Final = re.compile(
     r"[-_.](?:service|svc|api|server|gateway|worker|db|cache|queue|backend|frontend|proxy)$"
 )
-_PLAIN: Final = re.compile(r"[A-Za-z]+")
+_PLAIN: Final = re.compile(
+    r"[a-z]+|[\d.,:/-]+"
+    r"|(?:non|third|multi|single|high|low|well|long|short|front|back|cross|self|re|up)-[a-z-]+"
+    r"|[a-z]+-(?:facing|critical|related|dependent|running|level|side|party|wide|heavy)",
+    re.IGNORECASE,
+)
+"""Words, numbers, and what stands before "service" as an adjective does."""
 
 
 def check(answer: ModelAnswer, names: Names, known_services: Collection[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from opentelemetry.trace import Span
+from opentelemetry.trace import Span, StatusCode
 
 from glasshouse_collector.insights.llm.answering import json_schema
 from glasshouse_collector.insights.llm.budget import DailyBudget, budget_for, estimated_tokens
@@ -133,6 +133,7 @@ class Conversation:
                 except BadRequest as refused:
                     used = 0
                     span.set_attribute("error.type", "400")
+                    span.set_status(StatusCode.ERROR, "the server does not take the request as it is")
                     raise refused from None
                 used = self._note(completion, expected, span)
         finally:

@@ -17,7 +17,7 @@ _SHARES: Final = (1.0, 0.6, 0.35, 0.2, 0.1)
 """How much of everything is given; less where more does not fit."""
 _MOST_TEXT: Final = 400
 _SAID: Final = frozenset(
-    {"message", "template", "text", "reason", "body", "found", "corrections", "rules_say"}
+    {"message", "template", "text", "reason", "body", "found", "corrections", "rules_say", "error"}
 )
 """What holds words of the systems and of people, not names that can be relied on."""
 

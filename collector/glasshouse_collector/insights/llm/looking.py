@@ -4,6 +4,7 @@ Each is a tool: arguments that are checked, one or two bounded queries, an answe
 """
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final
@@ -21,6 +22,7 @@ _MOST_SPANS: Final = 100
 _MOST_RECORDS: Final = 30
 _MOST_OPERATIONS: Final = 25
 _MOST_PATTERNS: Final = 20
+_MOST_BASELINES: Final = 3
 _MINUTE: Final = 60
 _WITHIN: Final = (
     "Timestamp >= fromUnixTimestamp64Nano({start:Int64}) AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
@@ -74,7 +76,7 @@ class GetTrace(Tool):
             {"trace": self.trace_id},
         )
         if not times or not times[0]["Parts"]:
-            return {"trace_id": self.trace_id, "spans": [], "notes": "there is no such trace"}
+            return {"spans": [], "error": "there is no such trace"}
         window = Window(times[0]["First"], times[0]["Last"] + 1)
         found = sight.rows(_SPANS, {"trace": self.trace_id}, window)
         numbers = {row["SpanId"]: number for number, row in enumerate(found)}
@@ -141,19 +143,13 @@ class ServiceDetail(Tool):
 
     def look(self, sight: Sight) -> dict[str, Any]:
         """Return the operations, those with the most errors and calls first."""
-        normal = [self._measured(sight, window) for window in sight.question.baselines[:3]]
+        normal = [self._measured(sight, window) for window in sight.question.baselines[:_MOST_BASELINES]]
         now = self._measured(sight, sight.question.incident)
-        return {
-            "service": self.service,
-            "operations": [
-                {
-                    "operation": name,
-                    "now": measured,
-                    "normal": [each[name] for each in normal if name in each],
-                }
-                for name, measured in now.items()
-            ],
-        }
+        found = [
+            {"operation": name, "now": measured, "normal": [each[name] for each in normal if name in each]}
+            for name, measured in now.items()
+        ]
+        return {**_whose(self.service, found), "operations": found}
 
     def _measured(self, sight: Sight, window: Window) -> dict[str, dict[str, float]]:
         minutes = max(1.0, window.seconds / _MINUTE)
@@ -176,25 +172,22 @@ class LogPatterns(Tool):
 
     def look(self, sight: Sight) -> dict[str, Any]:
         """Return the patterns, the most frequent first."""
-        normal: dict[str, int] = {}
-        for window in sight.question.baselines[:3]:
+        normal: Counter[str] = Counter()
+        baselines = sight.question.baselines[:_MOST_BASELINES]
+        for window in baselines:
             for template, count in self._counted(sight, window):
-                normal[template] = normal.get(template, 0) + count
-        seconds = sum(window.seconds for window in sight.question.baselines[:3])
+                normal[template] += count
+        minutes = sum(window.seconds for window in baselines) / _MINUTE
         incident = sight.question.incident
-        return {
-            "service": self.service,
-            "patterns": [
-                {
-                    "template": shortened(template, _MOST_TEXT),
-                    "a_minute": round(_MINUTE * count / incident.seconds, 2),
-                    "normal_a_minute": round(_MINUTE * normal.get(template, 0) / seconds, 2)
-                    if seconds
-                    else None,
-                }
-                for template, count in list(self._counted(sight, incident))[:_MOST_PATTERNS]
-            ],
-        }
+        found = [
+            {
+                "template": shortened(template, _MOST_TEXT),
+                "a_minute": round(_MINUTE * count / incident.seconds, 2),
+                "normal_a_minute": round(normal[template] / minutes, 2) if minutes else None,
+            }
+            for template, count in list(self._counted(sight, incident))[:_MOST_PATTERNS]
+        ]
+        return {**_whose(self.service, found), "patterns": found}
 
     def _counted(self, sight: Sight, window: Window) -> Iterator[tuple[str, int]]:
         asked = PatternQuestion(
@@ -206,6 +199,11 @@ class LogPatterns(Tool):
         )
         for pattern in find_patterns(sight.store, asked, sight.limits).patterns:
             yield pattern.template, pattern.count
+
+
+def _whose(service: str, found: list[dict[str, Any]]) -> dict[str, str]:
+    """Return whose it is; of nothing nothing, as a name that the model made up must not come back as one."""
+    return {"service": service} if found else {"error": "nothing was seen of it"}
 
 
 TOOLS: Final[Mapping[str, type[Tool]]] = {
