@@ -9,6 +9,7 @@ from glasshouse_collector.api.access import caller_of
 from glasshouse_collector.api.insights.body import AnalyzeQuestion
 from glasshouse_collector.api.insights.explanation_model import Insights
 from glasshouse_collector.api.insights.feedback_model import LEAST_LOOKBACK, MOST_LOOKBACK
+from glasshouse_collector.api.insights.limits import analysis_limits
 from glasshouse_collector.api.insights.memory import remember, remembered_priors
 from glasshouse_collector.api.insights.model import AnalysisAnswer
 from glasshouse_collector.api.insights.reading import MINUTE, InsightsQuestion, read_analysis, read_insights
@@ -27,6 +28,7 @@ def insight_routes(questions: Questions, services: Services) -> APIRouter:
     """Return `/insights` and `/insights/analyze`."""
     routes = APIRouter(tags=["insights"])
     remembered = Remembered(services)
+    limits = analysis_limits(questions.limits)
 
     @routes.get(
         "/insights",
@@ -56,7 +58,7 @@ def insight_routes(questions: Questions, services: Services) -> APIRouter:
 
         def read(store: ProjectStore) -> Insights:
             memory = remember(remembered, project, window)
-            return read_insights(store, asked, memory, questions.limits)
+            return read_insights(store, asked, memory, limits)
 
         return await questions.answer(request, read)
 
@@ -77,7 +79,7 @@ def insight_routes(questions: Questions, services: Services) -> APIRouter:
 
         def read(store: ProjectStore) -> AnalysisAnswer:
             priors = remembered_priors(remembered, project)
-            return read_analysis(store, question, windows, priors, questions.limits)
+            return read_analysis(store, question, windows, priors, limits)
 
         return await questions.answer(request, read)
 

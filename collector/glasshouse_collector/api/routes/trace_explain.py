@@ -5,6 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS
+from glasshouse_collector.api.insights.limits import analysis_limits
 from glasshouse_collector.api.insights.trace_model import ExplainedTrace
 from glasshouse_collector.api.problems import PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
@@ -16,6 +17,7 @@ from glasshouse_collector.store import ProjectStore
 def trace_explain_routes(questions: Questions) -> APIRouter:
     """Return `/traces/{trace_id}/explain`."""
     routes = APIRouter(tags=["insights"])
+    limits = analysis_limits(questions.limits)
 
     @routes.get(
         "/traces/{trace_id}/explain",
@@ -34,7 +36,7 @@ def trace_explain_routes(questions: Questions) -> APIRouter:
         wanted = normal_trace_id(trace_id)
 
         def read(store: ProjectStore) -> ExplainedTrace | None:
-            explained = explain_trace(store, wanted, questions.limits)
+            explained = explain_trace(store, wanted, limits)
             return None if explained is None else ExplainedTrace.of(explained)
 
         return await questions.answer(request, read, rows="spans", missing=missing_trace(wanted))

@@ -139,7 +139,7 @@ def _summary(
         usual = duration_text(siblings.median_duration)
         took += f", {duration_text(judged.excess)} more than its siblings' {usual}"
     elif judged.compared:
-        took += ", as its siblings do"
+        took += ", no longer than usual"
     first = f"It took {took}; " + (f"{failed} of its spans failed." if failed else "no span failed.")
     if not findings:
         return f"{first} Nothing in it is unusual." if judged.compared else first
