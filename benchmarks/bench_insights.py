@@ -10,11 +10,12 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from insights import shop, trainticket
+from insights import quiet, scale, shop, trainticket, tuning
 from insights.asking import Answer
 from insights.cases import train_ticket
 from insights.comparison import calibration_table
@@ -27,7 +28,12 @@ PARTS: Final = {
     "shop": "ten faults of the shop, asked about while visitors go on coming (half an hour)",
     "quiet": "hours of the shop's quiet traffic: how many incidents are found in them",
     "scale": "an incident of 5 M spans: seconds and memory",
+    "leave-one-out": "each kind of fault with constants that the other kinds chose (a quarter of an hour)",
 }
+
+
+_SCALED: Final = "tt-07"
+"""The case that is made large."""
 
 
 class _Results:
@@ -71,7 +77,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--faults", help="of the shop these, as payment:pool,cart:leak; `other`: ten others")
     parser.add_argument("--seed", type=int, default=7, help="which visitors come to the shop")
     parser.add_argument("--record", type=Path, metavar="FOLDER", help="keep what the shop sent there")
-    parser.add_argument("--replay", type=Path, metavar="FOLDER", help="ask of a kept run of the shop instead")
+    parser.add_argument(
+        "--replay", type=Path, metavar="FOLDER", help="a kept run of the shop instead of a new one"
+    )
+    parser.add_argument("--hours", type=float, default=quiet.HOURS, help="of quiet traffic that are watched")
+    parser.add_argument("--spans", type=int, default=scale.SPANS, help="of the incident of the part scale")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write each case's ranking there")
     parser.add_argument(
         "--trainticket",
@@ -82,9 +92,11 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are: {', '.join(PARTS)}")
-    if "shop" not in options.parts and (options.record or options.replay):
-        parser.error("--record and --replay are of the part shop")
-    if {"trainticket", "scale"} & set(options.parts or ["trainticket"]):
+    if "shop" not in options.parts and options.record:
+        parser.error("--record is of the part shop")
+    if not {"shop", "quiet"} & set(options.parts) and options.replay:
+        parser.error("--replay is of the parts shop and quiet")
+    if {"trainticket", "scale", "leave-one-out"} & set(options.parts or ["trainticket"]):
         sheet = options.trainticket / "cases.json"
         if not sheet.exists():
             parser.error(f"{sheet} is not there; name the folder of the recordings with TRAINTICKET=FOLDER")
@@ -112,6 +124,28 @@ def _shop(options: argparse.Namespace, results: _Results) -> None:
     results.answers += answers
     results.json["shop"] = [answer.as_json() for answer in answers]
     results.show(shop.report(answers), shop.table(answers))
+
+
+def _quiet(options: argparse.Namespace, results: _Results) -> None:
+    report, _ = quiet.run(options.hours, options.seed, options.replay)
+    results.show(report)
+
+
+def _scale(options: argparse.Namespace, results: _Results) -> None:
+    [case] = [it for it in train_ticket(options.trainticket) if it.name == _SCALED]
+    report, answer = scale.run(case, options.spans)
+    results.json["scale"] = answer.as_json()
+    results.show(report)
+
+
+def _leave_one_out(options: argparse.Namespace, results: _Results) -> None:
+    cases = train_ticket(options.trainticket)
+    with tempfile.TemporaryDirectory(prefix="bench-insights-", ignore_cleanup_errors=True) as folder:
+        trainticket.fill(cases, Path(folder))
+        left_out = tuning.leave_one_out(tuning.open_store(Path(folder)), cases)
+    results.json["leave_one_out"] = tuning.as_json(left_out)
+    print("### Each kind of fault with constants that the other kinds chose\n")
+    print(tuning.table(left_out), flush=True)
 
 
 def _faults(written: str | None) -> Sequence[str]:
@@ -145,6 +179,9 @@ def _tell(answer: Answer) -> None:
 _RUN: Final[dict[str, Callable[[argparse.Namespace, _Results], None]]] = {
     "trainticket": _train_ticket,
     "shop": _shop,
+    "quiet": _quiet,
+    "scale": _scale,
+    "leave-one-out": _leave_one_out,
 }
 
 if __name__ == "__main__":
