@@ -17,8 +17,8 @@ from glasshouse_collector.insights.detection import detect
 from glasshouse_collector.insights.explaining import Explanation, explain
 from glasshouse_collector.insights.findings import Analysis, FaultKind
 from glasshouse_collector.insights.llm.asking import ask_model
-from glasshouse_collector.insights.llm.settings import LlmConfig
 from glasshouse_collector.insights.llm.telemetry import ModelTelemetry
+from glasshouse_collector.insights.settings import InsightsConfig
 from glasshouse_collector.insights.windows import SECOND, Question, Window
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
@@ -46,7 +46,7 @@ class InsightsQuestion:
     window: Window
     minutes: int
     deep: bool
-    llm: LlmConfig | None
+    settings: InsightsConfig
     telemetry: ModelTelemetry
 
 
@@ -68,23 +68,24 @@ def read_insights(
     store: ProjectStore, asked: InsightsQuestion, memory: Memory, limits: QueryLimits
 ) -> Insights:
     """Return what broke in the last minutes, the worst first; raises `EngineFailure`."""
-    notes = list(memory.notes)
+    notes, knowledge = list(memory.notes), asked.settings.knowledge
     incidents = list(memory.incidents) or _detected(store, asked.window, memory, limits, notes)
     incidents.sort(key=lambda it: (_ORDER.index(it.severity), it.status, -it.started_at.timestamp()))
-    window = _window_of(incidents[0], asked.window) if incidents else None
+    window = _window_of(incidents[0]) if incidents else None
     if window is None and (lately := _unknown(store, asked.window, limits)) is not None:
         window, why = lately
         notes.append(why)
     looked = Looked(asked.window, asked.minutes, incidents, notes, analysed=window is not None)
     if window is None:
         analysis = Analysis(Question(asked.window, ()), (), (), 0, 0, 0, 1, ())
-        return insights_answer(looked, analysis, _calm(explain(store, analysis, (), limits), asked.minutes))
-    others = [_window_of(each, asked.window) for each in incidents[1:]]
+        calm = _calm(explain(store, analysis, (), limits, knowledge=knowledge), asked.minutes)
+        return insights_answer(looked, analysis, calm)
+    others = [_window_of(each) for each in incidents[1:]]
     analysis = analyse(store, question_for(store, window, limits, others), limits, memory.priors)
-    explanation = explain(store, analysis, _alike(memory, analysis, incidents), limits)
-    if asked.llm is not None:
+    explanation = explain(store, analysis, _alike(memory, analysis, incidents), limits, knowledge=knowledge)
+    if asked.settings.llm is not None:
         explanation = ask_model(
-            asked.llm,
+            asked.settings.llm,
             analysis,
             explanation,
             memory.corrections,
@@ -109,14 +110,13 @@ def _detected(
     return [each if each.id in kept else replace(each, id="") for each in found]
 
 
-def _window_of(incident: Incident, within: Window) -> Window:
-    """Return what is analysed of an incident: its first half hour, as far as it has come."""
-    start = (incident.started_at - _EPOCH) // timedelta(microseconds=1) * 1000
-    end = ((incident.ended_at or incident.last_seen_at) - _EPOCH) // timedelta(microseconds=1) * 1000
-    end = (
-        max(end, start + MINUTE) if incident.ended_at else max(end, min(within.end, start + LONGEST_ANALYSED))
+def _window_of(incident: Incident) -> Window:
+    """Return what is analysed of an incident: its first half hour, as far as something was wrong."""
+    start, end = (
+        (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+        for moment in (incident.started_at, incident.ended_at or incident.last_seen_at)
     )
-    return Window(start, min(end, start + LONGEST_ANALYSED))
+    return Window(start, min(max(end, start + MINUTE), start + LONGEST_ANALYSED))
 
 
 def _unknown(store: ProjectStore, window: Window, limits: QueryLimits) -> tuple[Window, str] | None:

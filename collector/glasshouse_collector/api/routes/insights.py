@@ -17,7 +17,6 @@ from glasshouse_collector.api.insights.remembered import Remembered
 from glasshouse_collector.api.problems import BODY_PROBLEMS, PROBLEMS, answers
 from glasshouse_collector.api.questions import Questions
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.insights.llm.settings import LlmConfig
 from glasshouse_collector.insights.llm.telemetry import ModelTelemetry
 from glasshouse_collector.insights.settings import InsightsConfig
 from glasshouse_collector.insights.windows import Window
@@ -53,7 +52,7 @@ def insight_routes(questions: Questions, services: Services) -> APIRouter:
         now = time.time_ns()
         window = Window(now - lookback_minutes * MINUTE, now)
         telemetry = ModelTelemetry.of(services)
-        asked = InsightsQuestion(window, lookback_minutes, deep_analysis, _llm(services), telemetry)
+        asked = InsightsQuestion(window, lookback_minutes, deep_analysis, _settings(services), telemetry)
         project = caller_of(request).project
 
         def read(store: ProjectStore) -> Insights:
@@ -86,9 +85,9 @@ def insight_routes(questions: Questions, services: Services) -> APIRouter:
     return routes
 
 
-def _llm(services: Services) -> LlmConfig | None:
-    """Return the settings of the language model, None where there is none."""
+def _settings(services: Services) -> InsightsConfig:
+    """Return the settings of the extension, the defaults where it does not run."""
     try:
-        return services.get(InsightsConfig).llm
+        return services.get(InsightsConfig)
     except LookupError:
-        return None
+        return InsightsConfig()
