@@ -76,14 +76,14 @@ class InsightsJob:
         rounds = Rounds(store, incidents, feedback, self._config.limits, self.mark)
         now = self._now()
         last = int(now.timestamp() - self._config.settle_seconds) // 60
-        projects: Sequence[str] = self._config.projects
+        projects: dict[str, int] = {}
         with self._step("projects"):
-            projects = projects or await asyncio.to_thread(rounds.projects, last)
+            projects = await asyncio.to_thread(rounds.projects, last, self._config.projects)
         told: list[Incident] = []
-        for project in projects:
+        for project, until in projects.items():
             if self.stopping:
                 return
-            await self._look(rounds, leases, project, last)
+            await self._look(rounds, leases, project, until)
             await self._have_analysed(rounds, project, now)
             with self._step("tell", project):
                 await self._tell(incidents, project)

@@ -34,10 +34,10 @@ _EARLY: Final = 6 * MINUTE
 _MOST_KNOWN: Final = 500
 _LATELY: Final = 30
 _PROJECTS: Final = """
-SELECT DISTINCT Project FROM (
-    SELECT Project FROM glasshouse_operations WHERE Minute >= toDateTime({since:UInt32})
-    UNION ALL SELECT Project FROM glasshouse_log_counts WHERE Minute >= toDateTime({since:UInt32}))
-ORDER BY Project
+SELECT Project, toInt64(intDiv(toUnixTimestamp(max(Minute)), 60)) AS Newest FROM (
+    SELECT Project, Minute FROM glasshouse_operations WHERE Minute >= toDateTime({since:UInt32})
+    UNION ALL SELECT Project, Minute FROM glasshouse_log_counts WHERE Minute >= toDateTime({since:UInt32}))
+GROUP BY Project
 """
 
 Priors = Mapping[tuple[str, FaultKind], float]
@@ -58,13 +58,20 @@ class Rounds:
         self._limits = limits
         self._mark = mark
 
-    def projects(self, minute: int) -> Sequence[str]:
-        """Return whose telemetry came in the half hour up to a minute, and whose incidents are open."""
+    def projects(self, last: int, named: Sequence[str] = ()) -> dict[str, int]:
+        """Return whose minutes are to be looked at, each up to which (exclusive): `last`, or before.
+
+        They are those that are `named`; else all whose telemetry came lately, or whose incidents are open,
+        but our own. While a project's newest records are older than that, what is on its way is waited
+        for, for half an hour.
+        """
         everyone = self._store.of_project(EVERY_PROJECT, self._mark)
-        since = max(minute - _LATELY, 0) * 60
-        rows = everyone.query_arrow(_PROJECTS, {"since": since}, limits=self._limits)
-        found = {*rows["Project"].to_pylist(), *self._incidents.open_projects()}
-        return sorted(found - {SELF_PROJECT})
+        since = max(last - _LATELY, 0) * 60
+        rows = everyone.query_arrow(_PROJECTS, {"since": since}, limits=self._limits).to_pylist()
+        found = dict.fromkeys(self._incidents.open_projects(), last)
+        found |= {row["Project"]: min(last, row["Newest"]) for row in rows}
+        wanted = named or sorted(found.keys() - {SELF_PROJECT})
+        return {project: found.get(project, last) for project in wanted}
 
     def look(self, project: str, first: int, last: int, still: Callable[[], bool]) -> list[Incident]:
         """Look at the minutes from `first` and before `last`; keep and return the incidents that changed.

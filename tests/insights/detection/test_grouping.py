@@ -81,10 +81,11 @@ def test_minutes_without_telemetry_end_nothing_for_half_an_hour() -> None:
     """Nobody knows whether it is over."""
     group = grouping()
     group.absorb(NOW, [signal("payment")])
-    group.pass_over(NOW + 20)
-    assert group.changed[0].status == "open"
-    group.pass_over(NOW + 31)
-    assert group.changed[0].status == "resolved"
+    statuses: list[str] = []
+    for minute in (NOW + 20, NOW + 31):
+        group.pass_over(minute)
+        statuses.append(group.changed[0].status)
+    assert statuses == ["open", "resolved"]
 
 
 def test_more_traffic_alone_is_no_incident() -> None:
@@ -96,6 +97,18 @@ def test_more_traffic_alone_is_no_incident() -> None:
     group.absorb(NOW + 1, [busy, signal("payment", NOW + 1)])
     (incident,) = group.changed
     assert "more requests: payment: 90 a minute, 10 before" in incident.signals
+
+
+def test_a_new_warning_alone_is_no_incident() -> None:
+    """A new error is."""
+    group = grouping()
+    told: dict[str, Any] = {"kind": SignalKind.LOG_PATTERN, "events": 30.0, "operation": "pool <*> is full"}
+    group.absorb(NOW, [signal("payment", **told)])
+    assert not group.changed
+    group.absorb(NOW + 1, [signal("payment", NOW + 1, severe=True, **told)])
+    (incident,) = group.changed
+    assert incident.severity is Severity.MEDIUM
+    assert incident.signals == ("log records of payment pool <*> is full: 30 in a few minutes, new",)
 
 
 def test_the_same_signal_is_told_once_and_not_too_many() -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from glasshouse_collector.core.incidents import Severity
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.insights.job import LEASE, InsightsExtension, InsightsJob
 from glasshouse_collector.insights.settings import InsightsConfig
-from glasshouse_collector.store import Store
+from glasshouse_collector.store import ProjectStore, QueryLimits, Store
 from scripted_endpoint import free_port
 from told_traffic import MINUTE, Shop, between
 from watched_shop import BEGINS, ENDS, MINUTES, Collector, Frames
@@ -263,3 +265,45 @@ def test_a_wrong_setting_is_named(wrong: dict[str, object], told: str) -> None:
     """With what would be right."""
     with pytest.raises(ValueError, match=told):
         InsightsConfig.model_validate(wrong)
+
+
+def test_records_that_come_late_are_waited_for(start: Start, store: Store) -> None:
+    """As after a store's outage: the minutes are judged when the records are there."""
+    collector = start(projects=("late",))
+    shop = Shop()
+    shop.payment.failing = between(BEGINS, ENDS, 0.6)
+    shop.keep(store, collector.begins, BEGINS + 1, project="late")
+    collector.look(BEGINS + 6)
+    assert not collector.incidents("late")
+    shop.payment.failing = between(0, ENDS - BEGINS - 1, 0.6)
+    shop.keep(store, collector.begins + (BEGINS + 1) * MINUTE, 9, 2, "late")
+    collector.look(BEGINS + 7)
+    (incident,) = collector.incidents("late")
+    assert abs(incident.started_at.timestamp() - collector.begins / 1e9 - 60 * BEGINS) <= 60
+
+
+def test_stopping_cancels_what_is_asked_of_the_store(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However long it would take, and lets another collector go on."""
+    collector, asking = start(), threading.Event()
+    endless = "SELECT count() FROM numbers(1000000000000000) WHERE cityHash64(number) = 1"
+
+    def detect(store: ProjectStore, *_: object) -> tuple[()]:
+        asking.set()
+        store.query_arrow(endless, limits=QueryLimits(seconds=3600))
+        return ()
+
+    monkeypatch.setattr("glasshouse_collector.insights.rounds.detect", detect)
+    at = datetime.fromtimestamp(collector.begins / 1e9, UTC) + timedelta(minutes=BEGINS)
+
+    async def start_and_stop() -> None:
+        extension = InsightsExtension(InsightsConfig(), collector.services)
+        monkeypatch.setattr(extension._job, "_now", lambda: at)
+        await extension.start(collector.services)
+        assert await asyncio.to_thread(asking.wait, 60)
+        await extension.stop()
+
+    asyncio.run(start_and_stop())
+    assert collector.services.get(Leases).hold(LEASE, "another", 60)
+    assert not caplog.records

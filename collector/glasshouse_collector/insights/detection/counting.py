@@ -19,7 +19,7 @@ MOST_SERIES: Final = 5000
 _BEYOND: Final = 4
 """Buckets, eight an octave: a call is slow that takes 1.41 times what half of all (19 in 20) took."""
 _MORE: Final = Change(up=True, factor=3.0)
-_FEWER: Final = Change(up=False, factor=2.0)
+_FEWER: Final = Change(up=False, factor=3.0)
 _NONE: Final = Change(up=False, factor=10.0)
 
 _LEVELS: Final = f"""

@@ -8,7 +8,7 @@ from typing import Final
 
 from glasshouse_collector.core.incidents import Incident, Severity
 from glasshouse_collector.insights.detection.neighbours import Neighbours, belong_together, neighbours_of
-from glasshouse_collector.insights.detection.signals import MINUTE, SUPPORTING, Signal, SignalKind
+from glasshouse_collector.insights.detection.signals import MINUTE, Signal, SignalKind
 from glasshouse_collector.insights.windows import Window
 
 CALM: Final = timedelta(minutes=5)
@@ -54,14 +54,14 @@ class Grouping:
     def absorb(self, minute: int, signals: Sequence[Signal]) -> None:
         """Take what was strange in a minute (of the Unix epoch), and end what was not for long enough."""
         until = moment((minute + 1) * MINUTE)
-        opening = [signal for signal in signals if signal.kind not in SUPPORTING]
+        opening = [signal for signal in signals if signal.opens]
         if opening:
             if self._calls is None:
                 self._calls = self._callers(minute)
             neighbours = neighbours_of(self._calls)
             for group in _grouped(opening, neighbours):
                 services = {signal.service for signal in group}
-                more = [each for each in signals if each.kind in SUPPORTING and each.service in services]
+                more = [each for each in signals if not each.opens and each.service in services]
                 self._grow(group + more, neighbours)
         self._end(until, CALM)
 
@@ -135,7 +135,7 @@ def _grouped(signals: Sequence[Signal], neighbours: Neighbours) -> list[list[Sig
 
 def _begun(project: str, signals: Sequence[Signal], until: datetime, severity: Severity) -> Incident:
     """Return a new incident; its id is the same whoever finds it."""
-    first = min(signals, key=lambda each: (each.kind in SUPPORTING, each.since, -each.surprise))
+    first = min(signals, key=lambda each: (not each.opens, each.since, -each.surprise))
     since = min(signal.since for signal in signals)
     named = f"{project}|{first.service}|{since}"
     return Incident(
@@ -154,7 +154,7 @@ def _begun(project: str, signals: Sequence[Signal], until: datetime, severity: S
 
 
 def _grown(incident: Incident, signals: Sequence[Signal], until: datetime, severity: Severity) -> Incident:
-    ordered = sorted(signals, key=lambda each: (each.kind in SUPPORTING, each.since, -each.surprise))
+    ordered = sorted(signals, key=lambda each: (not each.opens, each.since, -each.surprise))
     services = dict.fromkeys([*incident.services, *(signal.service for signal in ordered)])
     said = {sentence.rpartition(": ")[0]: sentence for sentence in incident.signals}
     for signal in ordered:

@@ -65,6 +65,14 @@ class Signal:
     severe: bool = False
 
     @property
+    def opens(self) -> bool:
+        """Whether it makes an incident; else it says more about one of the same service.
+
+        A warning that is new comes with every release, and what starts up warns of what is not there yet.
+        """
+        return self.kind not in SUPPORTING and (self.kind is not SignalKind.LOG_PATTERN or self.severe)
+
+    @property
     def what(self) -> str:
         """What it is, without numbers: the same thing a minute later has the same name."""
         named = " ".join(self.operation.split())
