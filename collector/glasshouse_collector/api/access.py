@@ -1,11 +1,12 @@
 """Who may ask: the keys that open the receivers open `/api/v1` too, each for what it is made for."""
 
 import math
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.openapi.utils import get_openapi
@@ -34,6 +35,10 @@ class _Basic(HTTPBasic):
 _BEARER = HTTPBearer(auto_error=False, description="A project's key, or the operator's token")
 _API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="A project's key")
 _BASIC = _Basic(auto_error=False, description="Any user, with a project's key as the password")
+
+
+_DESCRIBING: Final = threading.Lock()
+"""Describing sets aside warnings of the whole process, which two threads must not do at once."""
 
 
 def require(services: Services, scope: Scope) -> Callable[..., Caller]:
@@ -118,7 +123,9 @@ def _known_parameters(app: FastAPI, route: BaseRoute) -> frozenset[str]:
     if not hasattr(app.state, "known_parameters"):
         app.state.known_parameters = {}
     known: dict[int, frozenset[str]] = app.state.known_parameters
-    if id(route) not in known:
+    if id(route) in known:
+        return known[id(route)]
+    with _DESCRIBING:
         # Its own description alone: that of all takes half a second.
         within = [it for it in iter_route_contexts(app.routes) if it.original_route is route]
         described = get_openapi(title=app.title, version=app.version, routes=within)["paths"]

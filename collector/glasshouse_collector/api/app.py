@@ -5,6 +5,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 from fastapi_offline import FastAPIOffline
 
 from glasshouse_collector.api.access import require, require_reader
@@ -74,6 +75,8 @@ def create_app(
     app.include_router(_taken(services))
     for routes in extensions_routes:
         app.include_router(routes)
+    for _ in iter_route_contexts(app.routes):
+        continue  # put together here, in one thread, and not by the first requests
     return app
 
 
