@@ -52,7 +52,11 @@ def collector(tmp_path_factory: pytest.TempPathFactory, model: ModelServer) -> I
         f"{_VARIABLES}MODEL": "tiny",
         f"{_VARIABLES}API_KEY": "k-1",
     }
-    running = CollectorProcess(tmp_path_factory.mktemp("model") / "data", env=variables)
+    folder = tmp_path_factory.mktemp("model")
+    own = "patterns: [{id: own, title: Mine, when: {exceptions: [ValueError]}, suggestion: [Call the bank.]}]"
+    (folder / "own.yaml").write_text(own)
+    variables["GLASSHOUSE_EXTENSIONS__INSIGHTS__KNOWLEDGE_FILE"] = str(folder / "own.yaml")
+    running = CollectorProcess(folder / "data", env=variables)
     try:
         httpx.post(
             f"http://{running.endpoints()['http']}/v1/traces",
@@ -116,10 +120,11 @@ def test_the_model_words_what_a_real_collector_found(
 
 
 def test_when_the_model_fails_the_rules_answer(collector: CollectorProcess, model: ModelServer) -> None:
-    """Through the API as well: with the reason, and a root cause of the rules' own."""
+    """Through the API as well: with the reason, and with what a user's own patterns advise."""
     model.answer = lambda _asked: Said(500, b"{}")
     told = _insights(collector)
     model.answer = _copying
     assert told["source"] == "rules"
     assert told["fallback_reason"].startswith("the server failed (500)")
     assert "says the model" not in told["root_cause"]
+    assert "- Call the bank." in told["suggestion"]
