@@ -1,14 +1,17 @@
 """Insights by API: what broke in real records is named with evidence, and where nothing did, nothing is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from controlled_api import ControlledApi, controlled_api
+from glasshouse_collector.api import ApiConfig, create_app
 from glasshouse_collector.api.times import rfc3339
 from glasshouse_collector.control.incidents import Incidents
 from glasshouse_collector.core.access import Scope
@@ -247,3 +250,19 @@ def test_everybodys_projects_are_one_for_who_sees_them(api: ControlledApi) -> No
     """Without incidents, which are one project's."""
     answer = api.ask("GET", "/insights?project=*&lookback_minutes=5", api.key("_self", Scope.ADMIN))
     assert answer.status_code == 200, answer.text
+
+
+def test_the_limit_of_rows_is_one_of_rows_that_are_shown(
+    services: Services, filled: Store, serve: Callable[[FastAPI], httpx.Client]
+) -> None:
+    """An analysis reads many more than a user may ask for, and answers all the same."""
+    services.provide(Store, filled)
+    client = serve(create_app(services, ApiConfig(query_rows=100)))
+    start, end = window(FAILING, 0)
+    body = {"start": start, "end": end}
+    answer = client.post("/api/v1/insights/analyze", params={"project": "broken"}, json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["root_causes"][0]["service"] == "payment"
+    trace = answer.json()["root_causes"][0]["evidence"][0]["trace_ids"][0]
+    told = client.get(f"/api/v1/traces/{trace}/explain", params={"project": "broken"}).json()
+    assert (told["findings"][0]["service"], told["compared"]) == ("payment", True)
