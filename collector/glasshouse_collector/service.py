@@ -8,6 +8,8 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
+from opentelemetry import trace
+
 from glasshouse_collector.api import ApiConfig, ApiServer, IngestOnce, create_app
 from glasshouse_collector.codec import Codec, best_codec
 from glasshouse_collector.config import Settings
@@ -207,6 +209,7 @@ class Collector:
             return None
         watch = SelfWatch.start(door, asyncio.get_running_loop(), self.metrics)
         self._undo.push_async_callback(asyncio.to_thread, watch.stop)
+        self.services.provide(trace.Tracer, watch.tracer)
         return watch
 
     def _start_pipelines(self, journal: Journal) -> None:
