@@ -91,7 +91,9 @@ def _why(wrong: Mapping[str, Any]) -> str:
 def _bound(wrong: Mapping[str, Any]) -> str:
     name, words = _BOUNDS[wrong["type"]]
     most = wrong["ctx"][name]
-    words = words.format(most).removesuffix("s" if most == 1 and "character" in words else "")
+    words = words.format(f"{most:g}" if isinstance(most, float) else most).removesuffix(
+        "s" if most == 1 and "character" in words else ""
+    )
     return f"{words} {'is' if name in _OF_NUMBERS else 'are'} expected{_instead(wrong)}"
 
 
