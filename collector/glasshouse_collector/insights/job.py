@@ -121,7 +121,13 @@ class InsightsJob:
             found = await asyncio.to_thread(rounds.look, project, first, last, lambda: self._hold(leases))
             self._judged[project] = last
             for incident in found:
-                log.info("insights: incident %s of project %s: %s", incident.id, project, incident.status)
+                log.info(
+                    "insights: incident %s of project %s is %s: %s",
+                    incident.id,
+                    project,
+                    incident.status,
+                    incident.title,
+                )
 
     async def _have_analysed(self, rounds: Rounds, project: str, now: datetime) -> None:
         waiting: Sequence[Incident] = ()

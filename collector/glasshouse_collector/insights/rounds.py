@@ -74,7 +74,9 @@ class Rounds:
         return {project: found.get(project, last) for project in wanted}
 
     def look(self, project: str, first: int, last: int, still: Callable[[], bool]) -> list[Incident]:
-        """Look at the minutes from `first` and before `last`; keep and return the incidents that changed.
+        """Look at the minutes from `first` and before `last`, and keep the incidents that changed.
+
+        Returns those that began or ended.
 
         `still` is asked before anything is kept: what another collector looks at by now is not ours.
         Raises `EngineFailure`, `Retryable`.
@@ -84,11 +86,11 @@ class Rounds:
         changed = detect(self._view(project), window, self._limits, known)
         if not still():
             return []
-        old = {incident.id for incident in known}
+        old = {incident.id: incident.status for incident in known}
         for incident in changed:
             if incident.id in old or not self._incidents.add(incident):
                 self._incidents.update(incident)
-        return list(changed)
+        return [incident for incident in changed if old.get(incident.id) != incident.status]
 
     def waiting(self, project: str, now: datetime) -> list[Incident]:
         """Return the incidents that are to be analysed: new ones, and young ones that went on."""

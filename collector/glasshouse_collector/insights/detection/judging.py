@@ -10,12 +10,11 @@ with p = k/n, together and each, would exceed d with a probability of about exp(
 it so where p is known). Three calls prove little by themselves: D of few is small, whatever their rate.
 
 Real counts scatter more than by chance. So D is divided by how much normal minutes' own D is above what
-chance makes of it (quasi-likelihood, McCullagh and Nelder 1989), by their mean
-without its extreme. That measure is itself uncertain, the more so where neighbouring minutes are alike, so
-that few tell of their own: the tail is then Student's, not the normal one. And what comes
-now and then, such as a job every hour, surprises nobody: a minute must be clearly stranger than all but
-two of the normal ones of six hours, than those of the same time in an earlier hour, and than all but one of
-the earlier days.
+chance makes of it (quasi-likelihood, McCullagh and Nelder 1989), by their mean without its extreme. That
+measure is itself uncertain, the more so where neighbouring minutes are alike, so that few tell of their own:
+the tail is then Student's, not the normal one. And what comes now and then, such as a job every hour,
+surprises nobody: a minute must be clearly stranger than all but two of the normal ones of six hours, than
+those of the same time in an earlier hour, and than all but one of the earlier days.
 """
 
 import math
