@@ -209,7 +209,7 @@ class Collector:
             return None
         watch = SelfWatch.start(door, asyncio.get_running_loop(), self.metrics)
         self._undo.push_async_callback(asyncio.to_thread, watch.stop)
-        self.services.provide(trace.Tracer, watch.tracer)
+        self.services.provide(trace.Tracer, watch.tracer)  # type: ignore[type-abstract]
         return watch
 
     def _start_pipelines(self, journal: Journal) -> None:
