@@ -21,7 +21,7 @@ from glasshouse_collector.insights.spans import Flags, Floats, Ints, Places, Spa
 _USUAL: Final = 0.95
 """An error in so large a share of an operation's spans is usual there."""
 _CALM: Final = 20
-"""So many spans without an error are thought to have been seen of an operation of which none was."""
+"""So many spans without an error are thought to have been seen where nothing is known of normal times."""
 _BY_CHANCE: Final = 0.5
 """Nats that a further context gives to evidence where nothing has changed."""
 _OF_VALUES: Final = 0.5
@@ -159,8 +159,8 @@ class _Compared:
         had = np.bincount(pair_of[baseline[events.span]], minlength=len(pairs))
         after, before = now.spans[pair_group], then.spans[pair_group]
         traces, traces_before = now.traces[pair_group], then.traces[pair_group]
-        if events.of_errors.all():  # what nothing is known of is thought not to fail
-            before, traces_before = np.where(before, before, _CALM), np.where(before, traces_before, _CALM)
+        if not baseline.any() and events.of_errors.all():
+            before, traces_before = np.full(len(pairs), _CALM), np.full(len(pairs), _CALM)
         known = (after > 0) & (before > 0)
         gain = np.zeros(len(pairs))
         gain[known] = likelihood_gain(
