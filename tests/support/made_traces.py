@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.insights.analysis import analyse
-from glasshouse_collector.insights.findings import Analysis
+from glasshouse_collector.insights.findings import Analysis, RootCause
 from glasshouse_collector.insights.windows import SECOND, Question, Window
 from glasshouse_collector.store import QueryLimits, Store
 from kept_records import keep
@@ -250,3 +250,8 @@ def analysed(store: Store, recorder: Recorder, question: Question = QUESTION) ->
     """Keep what was recorded, and analyse it."""
     recorder.keep(store)
     return analyse(store.of_project(recorder.project), question, QueryLimits())
+
+
+def plain(found: Analysis) -> list[RootCause]:
+    """Return the causes of which there are three nats or more: 20 times likelier than chance."""
+    return [cause for cause in found.root_causes if cause.score >= 3]

@@ -164,7 +164,7 @@ def test_evidence_is_where_it_says(case: Case) -> None:
 
 
 def test_the_path_leads_along_calls(case: Case, request: pytest.FixtureRequest) -> None:
-    """It begins at the cause, and each step is a caller of the one before, in some trace."""
+    """It begins at the cause; each step is another service, a caller of the one before, in some trace."""
     if case.told.kind is FaultKind.NETWORK_DELAY:
         reason = "the path of a delay on the way begins at the caller"
         request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
@@ -178,6 +178,7 @@ def test_the_path_leads_along_calls(case: Case, request: pytest.FixtureRequest) 
         for span in spans.values()
         if (parent := spans.get((span.trace_id, span.parent_id))) is not None
     }
+    assert all(caller.service != called.service for called, caller in pairwise(first.path))
     assert first.path[0].service == first.service
     assert first.path[-1].service == "gateway"
     assert all((caller.service, called.service) in calls for called, caller in pairwise(first.path))
