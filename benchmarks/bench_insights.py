@@ -94,8 +94,8 @@ def _options() -> argparse.Namespace:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are: {', '.join(PARTS)}")
     if "shop" not in options.parts and options.record:
         parser.error("--record is of the part shop")
-    if not {"shop", "quiet"} & set(options.parts) and options.replay:
-        parser.error("--replay is of the parts shop and quiet")
+    if not {"shop", "quiet", "scale"} & set(options.parts) and options.replay:
+        parser.error("--replay is of the parts shop, quiet and scale")
     if {"trainticket", "scale", "leave-one-out"} & set(options.parts or ["trainticket"]):
         sheet = options.trainticket / "cases.json"
         if not sheet.exists():
@@ -132,7 +132,10 @@ def _quiet(options: argparse.Namespace, results: _Results) -> None:
 
 
 def _scale(options: argparse.Namespace, results: _Results) -> None:
-    [case] = [it for it in train_ticket(options.trainticket) if it.name == _SCALED]
+    if options.replay:
+        case = shop.recorded_cases(options.replay)[0]
+    else:
+        [case] = [it for it in train_ticket(options.trainticket) if it.name == _SCALED]
     report, answer = scale.run(case, options.spans)
     results.json["scale"] = answer.as_json()
     results.show(report)
