@@ -167,22 +167,20 @@ class Recorder:
         for call in work.calls:
             way = int(call.way * MS)
             now = self.trace(call, now + way, trace_id, span_id) + way + part
-        self.span(work, trace_id, span_id, parent, begins, now)
+        self.span(work, (trace_id, span_id, parent), begins, now)
         for severity, line in work.says:
             self.log(work.service, line, begins + 1, severity, trace_id, span_id)
         return now
 
-    def span(  # noqa: PLR0913, PLR0917  (what a span has)
-        self, work: Work, trace_id: bytes, span_id: bytes, parent: bytes, begins: int, ends: int
-    ) -> None:
-        """Record one span."""
+    def span(self, work: Work, ids: tuple[bytes, bytes, bytes], begins: int, ends: int) -> None:
+        """Record one span; `ids` are its trace's, its own, and its parent's, which may be empty."""
         of = self.traces.resource_spans.add()
         of.resource.attributes.add(key="service.name").value.string_value = work.service
         of.resource.attributes.add(key="service.version").value.string_value = work.version
         span = of.scope_spans.add().spans.add(
-            trace_id=trace_id,
-            span_id=span_id,
-            parent_span_id=parent,
+            trace_id=ids[0],
+            span_id=ids[1],
+            parent_span_id=ids[2],
             name=work.operation,
             kind=work.kind,
             start_time_unix_nano=begins,

@@ -37,7 +37,7 @@ def _span(recorder: Recorder, trace: int, ids: tuple[int, int], begins: int, end
     number, parent = ids
     above = parent.to_bytes(8) if parent else b""
     work = Work("stock", f"step {number % 5}", 0)
-    recorder.span(work, trace.to_bytes(16), number.to_bytes(8), above, begins, ends)
+    recorder.span(work, (trace.to_bytes(16), number.to_bytes(8), above), begins, ends)
 
 
 def circle(recorder: Recorder, begins: int) -> None:

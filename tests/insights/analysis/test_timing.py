@@ -72,9 +72,9 @@ def test_what_nobody_waits_for_is_no_slowdown(store: Store) -> None:
     for window, count, beside in ((BASELINE, 50, 10), (INCIDENT, 40, 30)):
         for number in range(count):
             at, trace = window.start + number * 1000 * MS, (number + window.start).to_bytes(16)
-            recorder.span(Work("gateway", "GET /cart", 0), trace, b"rootspan", b"", at, at + 60 * MS)
-            recorder.span(Work("stock", "slow", 0), trace, b"longcall", b"rootspan", at, at + 50 * MS)
-            recorder.span(Work("stock", "fast", 0), trace, b"shortone", b"rootspan", at, at + beside * MS)
+            recorder.span(Work("gateway", "GET /cart", 0), (trace, b"rootspan", b""), at, at + 60 * MS)
+            recorder.span(Work("stock", "slow", 0), (trace, b"longcall", b"rootspan"), at, at + 50 * MS)
+            recorder.span(Work("stock", "fast", 0), (trace, b"shortone", b"rootspan"), at, at + beside * MS)
     assert slowdowns(store, recorder)[1] == []
 
 
