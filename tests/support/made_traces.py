@@ -12,6 +12,7 @@ from typing import Final
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from glasshouse_collector.core.batch import RequestKind, Signal
@@ -144,7 +145,8 @@ class Recorder:
         self.dice = random.Random(project)
         self.traces = ExportTraceServiceRequest()
         self.logs = ExportLogsServiceRequest()
-        self.metrics = ExportMetricsServiceRequest()
+        self.gauges = ExportMetricsServiceRequest()
+        self.counters = ExportMetricsServiceRequest()
         self._span = 0
 
     def make(self, traffic: Traffic) -> None:
@@ -209,22 +211,35 @@ class Recorder:
 
     def gauge(self, service: str, name: str, unit: str, points: Sequence[tuple[int, float]]) -> None:
         """Record a series of points: a time and a value each."""
-        of = self.metrics.resource_metrics.add()
-        of.resource.attributes.add(key="service.name").value.string_value = service
-        of.resource.attributes.add(key="service.instance.id").value.string_value = f"{service}-1"
-        metric = of.scope_metrics.add().metrics.add(name=name, unit=unit)
+        metric = _metric(self.gauges, service, name, unit)
         for time, value in points:
             metric.gauge.data_points.add(time_unix_nano=time, as_double=value)
+
+    def counter(self, service: str, name: str, unit: str, points: Sequence[tuple[int, float]]) -> None:
+        """Record a series that only grows, and counts from its beginning on."""
+        metric = _metric(self.counters, service, name, unit)
+        metric.sum.is_monotonic = True
+        metric.sum.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+        for time, value in points:
+            metric.sum.data_points.add(time_unix_nano=time, as_double=value)
 
     def keep(self, store: Store) -> None:
         """Keep all that was recorded; nothing can be recorded afterwards."""
         for kind, signal, request, empty in (
             (RequestKind.TRACES, Signal.TRACES, self.traces, not self.traces.resource_spans),
             (RequestKind.LOGS, Signal.LOGS, self.logs, not self.logs.resource_logs),
-            (RequestKind.METRICS, Signal.METRICS_GAUGE, self.metrics, not self.metrics.resource_metrics),
+            (RequestKind.METRICS, Signal.METRICS_GAUGE, self.gauges, not self.gauges.resource_metrics),
+            (RequestKind.METRICS, Signal.METRICS_SUM, self.counters, not self.counters.resource_metrics),
         ):
             if not empty:
                 keep(store, kind, signal, request, f"{self.project}-{signal}", self.project)
+
+
+def _metric(request: ExportMetricsServiceRequest, service: str, name: str, unit: str) -> Metric:
+    of = request.resource_metrics.add()
+    of.resource.attributes.add(key="service.name").value.string_value = service
+    of.resource.attributes.add(key="service.instance.id").value.string_value = f"{service}-1"
+    return of.scope_metrics.add().metrics.add(name=name, unit=unit)
 
 
 def shop(project: str, fault: Fault | None = None) -> Recorder:

@@ -75,3 +75,13 @@ def test_callers_that_give_up(store: Store) -> None:
     assert (first.service, first.kind) == ("stock", FaultKind.SLOW_CODE)
     assert first.confidence > 0.5
     assert all(cause.confidence < 0.25 for cause in others)
+
+
+def test_slowness_counts_as_far_as_it_matters(store: Store) -> None:
+    """Three times as long in a request of fifty milliseconds is little; thirty times as long is much."""
+    little, much = (
+        analysed(store, shop(f"by-{more}", works_longer("shipping", "POST /parcels", more))).root_causes[0]
+        for more in (8, 120)
+    )
+    assert little.service == much.service == "shipping"
+    assert little.score < much.score / 3

@@ -87,6 +87,7 @@ def test_what_is_said_after_a_colon(style: str) -> None:
         ("42", "<number>"),
         ("", ""),
         ("]]]))) closed too often", "closed too often"),
+        ("]]] began [at: 1] and [by: 2]", "began|at|and|by"),
         ("Charged 17 EUR", "Charged EUR"),
     ],
 )
