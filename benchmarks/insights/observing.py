@@ -55,11 +55,12 @@ class Observed:
                     self._places[observed.place].append(observed)
 
     def alike(self, service: str, operation: str) -> list[list[ObservedSpan]]:
-        """Return the spans of an operation, parted by their caller."""
+        """Return the spans of an operation, all, and parted by their caller."""
         groups: dict[Place, list[ObservedSpan]] = defaultdict(list)
-        for each in self._places.get((service, operation), []):
+        every = self._places.get((service, operation), [])
+        for each in every:
             groups[each.caller].append(each)
-        return list(groups.values())
+        return [every, *groups.values()]
 
     def working(self, service: str, operation: str) -> list[ObservedSpan]:
         """Return the spans of an operation that do more than to call another service once."""

@@ -32,7 +32,7 @@ _OF_VALUES: Final = 0.5
 class Deviation:
     """An event that is more (`more`) or less frequent in the spans of a place than it was.
 
-    `before` and `after` are shares of spans; `evidence` says how much likelier what was counted is with two
+"""So many spans without an error are thought to have been seen where nothing is known of normal times …"""
     shares than with one, as a logarithm, less what comes of looking at many events. `spans` are the rows in
     the incident that show it, each for the fault with `probability`.
     """
@@ -63,8 +63,8 @@ def find_deviations(
         events = events_of(spans, contexts, records, baseline & calm)
         errors = events.of_errors
         for each in (
-            *_deviations(spans, spans.place, events.only(errors), baseline, least),
-            *_deviations(spans, contexts.number, events.only(~errors), baseline & calm, least),
+            *_deviations(spans, spans.place, events.only(errors), (baseline, baseline), least),
+            *_deviations(spans, contexts.number, events.only(~errors), (baseline & calm, baseline), least),
         ):
             key = each.place, each.event, each.more
             if key not in found or found[key].evidence < each.evidence:
@@ -93,12 +93,16 @@ def _disturbed(spans: Spans, records: Records) -> Flags:
 
 
 def _deviations(
-    spans: Spans, group: Places, events: Events, baseline: Flags, least_evidence: float
+    spans: Spans, group: Places, events: Events, baselines: tuple[Flags, Flags], least_evidence: float
 ) -> Iterator[Deviation]:
-    """Compare shares among the spans of each group; what groups of one place have in common is added up."""
+    """Compare shares among the spans of each group; what groups of one place have in common is added up.
+
+    `baselines` are the spans to compare with, and all of the baseline, whose shares are told.
+    """
     if not len(events.span):
         return
-    compared = _Compared.of(spans, group, events, baseline)
+    compared = _Compared.of(spans, group, events, baselines[0])
+    told = _Compared.of(spans, spans.place, events, baselines[1]).told()
     together: dict[tuple[int, int, bool], list[int]] = defaultdict(list)
     for pair in np.flatnonzero(compared.gain > _BY_CHANCE):
         together[int(compared.place[pair]), int(compared.code[pair]), bool(compared.more[pair])].append(
@@ -116,12 +120,13 @@ def _deviations(
             continue
         showing = np.concatenate([compared.showing(pair, more=more) for pair in pairs])
         old, new = compared.shares(pairs)
+        before, after = told[place, code]
         yield Deviation(
             place=place,
             event=event,
             more=more,
-            before=old,
-            after=new,
+            before=before,
+            after=after,
             evidence=evidence,
             probability=1 - old / new if more else 1 - (1 - old) / (1 - new),
             spans=showing,
@@ -199,6 +204,12 @@ class _Compared:
         had, before = self.had[pairs].sum(), self.before[pairs].sum()
         has, after = self.has[pairs].sum(), self.after[pairs].sum()
         return float((had + 0.5) / (before + 1)), float((has + 0.5) / (after + 1))
+
+    def told(self) -> dict[tuple[int, int], tuple[float, float]]:
+        """Return by place and event the shares of spans before and after, as counted."""
+        had, has = self.had / np.maximum(self.before, 1), self.has / np.maximum(self.after, 1)
+        columns = (self.place.tolist(), self.code.tolist(), had.tolist(), has.tolist())
+        return {(place, code): (old, new) for place, code, old, new in zip(*columns, strict=True)}
 
     def showing(self, pair: int, *, more: bool) -> Places:
         """Return the rows in the incident where it happens (`more`), or does not."""

@@ -9,11 +9,13 @@ import numpy as np
 
 from glasshouse_collector.insights.evidence.clue import Clue
 from glasshouse_collector.insights.evidence.releases import new_version
-from glasshouse_collector.insights.findings import MOST_ROOT_CAUSES, FaultKind, RootCause
+from glasshouse_collector.insights.findings import MOST_ROOT_CAUSES, EvidenceKind, FaultKind, RootCause
 from glasshouse_collector.insights.paths import path_of
 from glasshouse_collector.insights.spans import Spans
 
 _MOST_EVIDENCE: Final = 8
+_MATTERS: Final = 0.1
+"""Clues so much weaker than the strongest do not tell at which operation it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,9 @@ class Constants:
     timing: float = 1.0
     metric: float = 1.0
     """How much a nat of each sort of clue counts."""
-    doubt: float = 4.0
+    doubt: float = 2.0
     """Nats at which a cause that stands alone is as likely right as wrong."""
-    sharpness: float = 1.5
+    sharpness: float = 2.0
     """How fast confidence grows with the lead over the others."""
 
 
@@ -78,6 +80,10 @@ def rank(
     ]
 
 
+def _growth(clue: Clue) -> float:
+    return (clue.evidence.after or 0.0) - (clue.evidence.before or 0.0)
+
+
 class _Suspect:
     """A service, and what points at it."""
 
@@ -112,9 +118,14 @@ class _Suspect:
         return kind
 
     def _telling(self, kind: FaultKind) -> Clue:
-        """Return the clue that shows the kind best, where one does that spans show too."""
-        of_kind = [clue for clue in self.clues if clue.kind is kind and len(clue.rows)]
-        return next(iter(of_kind), next((clue for clue in self.clues if len(clue.rows)), self.clues[0]))
+        """Return the clue that shows the kind best: of times the one that grew most, else the strongest."""
+        shown = [clue for clue in self.clues if len(clue.rows)] or self.clues
+        of_kind = [clue for clue in shown if clue.kind in {kind, *_EFFECTS.get(kind, ())}] or shown
+        plain = [clue for clue in of_kind if clue.sort != "metric"] or of_kind
+        matter = [clue for clue in plain if clue.strength >= _MATTERS * plain[0].strength]
+        if all(clue.evidence.kind is EvidenceKind.OWN_TIME for clue in matter):
+            return max(matter, key=_growth)
+        return plain[0]
 
     def cause(self, spans: Spans, confidence: float) -> RootCause:
         """Return it as a root cause."""

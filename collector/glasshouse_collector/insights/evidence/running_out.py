@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from glasshouse_collector.insights.evidence.clue import Clue
-from glasshouse_collector.insights.evidence.shown import entry_operation
+from glasshouse_collector.insights.evidence.clue import Clue, Rows
+from glasshouse_collector.insights.evidence.shown import entry_operation, shown_traces
 from glasshouse_collector.insights.findings import Evidence, EvidenceKind, FaultKind
 from glasshouse_collector.insights.resources import Resource, Shift
 from glasshouse_collector.insights.spans import Spans
@@ -22,21 +22,23 @@ _KINDS: Final = {
 
 def resource_clues(question: Question, spans: Spans, shifts: list[Shift]) -> list[Clue]:
     """Return a clue a shift; it is taken for that of the operation that the service is asked for most."""
-    return [_clue(question, shift, _busiest(spans, shift.service)) for shift in shifts]
+    return [_clue(question, spans, shift, _entries(spans, shift.service)) for shift in shifts]
 
 
-def _busiest(spans: Spans, service: str) -> str:
+def _entries(spans: Spans, service: str) -> Rows:
+    """Return the spans by which the service was asked in the incident, the longest first."""
     named = [number for number, name in enumerate(spans.services) if name == service]
     rows = np.flatnonzero(spans.incident & np.isin(spans.service, named))
-    return entry_operation(spans, rows) if len(rows) else ""
+    entries = np.unique(spans.tree.tops(spans.service)[rows])
+    return entries[np.argsort(-spans.duration[entries], kind="stable")]
 
 
-def _clue(question: Question, shift: Shift, operation: str) -> Clue:
+def _clue(question: Question, spans: Spans, shift: Shift, entries: Rows) -> Clue:
     strength = min(_MOST, shift.evidence)
     unit = f" {shift.unit}" if shift.unit and shift.unit != "1" else ""
     return Clue(
         service=shift.service,
-        operation=operation,
+        operation=entry_operation(spans, entries) if len(entries) else "",
         kind=_KINDS[shift.resource],
         strength=strength,
         evidence=Evidence(
@@ -50,9 +52,11 @@ def _clue(question: Question, shift: Shift, operation: str) -> Clue:
             unit=shift.unit,
             start=shift.since,
             end=question.incident.end,
+            trace_ids=shown_traces(spans, entries),
             metric=shift.metric,
         ),
         group=f"{shift.resource} {shift.service}",
         sort="metric",
+        rows=entries,
         resource=shift.instance,
     )

@@ -28,7 +28,7 @@ def timing_clues(
     """
     touched = _Touched(spans, contexts, slowdowns)
     usual = usual_times * _usual_durations(spans)
-    return [clue for each in slowdowns for clue in _clues(spans, each, touched, usual)]
+    return [clue for each in slowdowns for clue in _clues(spans, contexts, each, touched, usual)]
 
 
 class _Touched:
@@ -76,7 +76,9 @@ def _usual_durations(spans: Spans) -> Floats:
     return found
 
 
-def _clues(spans: Spans, each: Slowdown, touched: _Touched, usual: Floats) -> Iterator[Clue]:
+def _clues(
+    spans: Spans, contexts: Contexts, each: Slowdown, touched: _Touched, usual: Floats
+) -> Iterator[Clue]:
     traces = spans.traces(each.spans)
     matters = min(1.0, each.excess / traces / float(np.median(usual[each.spans])))
     plainest = each.spans[np.argsort(-spans.tree.own[each.spans])]
@@ -104,7 +106,7 @@ def _clues(spans: Spans, each: Slowdown, touched: _Touched, usual: Floats) -> It
             ),
             group=f"{each.mechanism.name} {each.place} {each.other} {service}",
             sort="timing",
-            rows=plainest,
+            rows=plainest if service == each.service else contexts.callee[plainest],
             dependency=spans.peer.texts[each.other] if each.mechanism is Mechanism.DEPENDENCY else "",
         )
 
