@@ -32,9 +32,9 @@ _OF_VALUES: Final = 0.5
 class Deviation:
     """An event that is more (`more`) or less frequent in the spans of a place than it was.
 
-"""So many spans without an error are thought to have been seen where nothing is known of normal times …"""
-    shares than with one, as a logarithm, less what comes of looking at many events. `spans` are the rows in
-    the incident that show it, each for the fault with `probability`.
+    `before` and `after` are shares of all spans of the place; `evidence` says how much likelier what was
+    counted is with two shares than with one, as a logarithm, less what comes of looking at many events.
+    `spans` are the rows in the incident that show it, each for the fault with `probability`.
     """
 
     place: int
