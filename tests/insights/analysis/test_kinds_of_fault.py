@@ -87,7 +87,7 @@ TOLD = (
     ),
     Told("pool", faults.has_no_connection_left, "stock", "POST /reserve", FaultKind.POOL_EXHAUSTED),
     Told("release", faults.fails_in_version("2.0"), "stock", "POST /reserve", FaultKind.BAD_RELEASE),
-    Told("leak", None, "stock", "POST /reserve", FaultKind.MEMORY_LEAK, metrics=leaking_stock),
+    Told("leak", None, "stock", "GET /stock", FaultKind.MEMORY_LEAK, metrics=leaking_stock),
     Told("silent", faults.is_silent("shipping"), "shipping", "POST /parcels", FaultKind.SILENT),
 )
 
@@ -160,16 +160,13 @@ def test_evidence_is_where_it_says(case: Case) -> None:
             if each.unit == "share of calls":
                 assert each.before is not None
                 assert each.after is not None
-                assert 0 < min(each.before, each.after) < max(each.before, each.after) < 1
+                assert 0 <= min(each.before, each.after) < max(each.before, each.after) <= 1
 
 
-def test_the_path_leads_along_calls(case: Case, request: pytest.FixtureRequest) -> None:
+def test_the_path_leads_along_calls(case: Case) -> None:
     """It begins at the cause; each step is another service, a caller of the one before, in some trace."""
-    if case.told.kind is FaultKind.NETWORK_DELAY:
-        reason = "the path of a delay on the way begins at the caller"
-        request.applymarker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
     first = case.found.root_causes[0]
-    if first.kind in {FaultKind.MEMORY_LEAK, FaultKind.SILENT}:
+    if first.kind is FaultKind.SILENT:
         assert not first.path  # no span shows it
         return
     spans = {(span.trace_id, span.span_id): span for span in _spans(case.recorder)}
