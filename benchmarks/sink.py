@@ -22,7 +22,9 @@ import chdb
 from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
 from zstandard import ZstdDecompressor
 
-_DISCARDED = re.compile(r"\s*insert\s+into\s+(?:table\s+)?[`\"\w.]*?(?:otel_|glasshouse_raising_)", re.IGNORECASE)
+_DISCARDED = re.compile(
+    r"\s*insert\s+into\s+(?:table\s+)?[`\"\w.]*?(?:otel_|glasshouse_raising_)", re.IGNORECASE
+)
 _INSERT = re.compile(r"\s*insert\s", re.IGNORECASE)
 _FORMAT = re.compile(r"\bformat\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _LZ4_SIZES = 17

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-from glasshouse_collector.insights.records import statement_of
+from glasshouse_collector.insights.records import said, statement_of
 from glasshouse_collector.patterns.masking import mask
 from glasshouse_collector.patterns.shapes import MOST_LINE
 from insights.observing import Observed, ObservedSpan, Place
@@ -30,7 +30,7 @@ _CALL: Final = re.compile(r"the call (?P<name>.+?) \((?P<service>[^()]*)\)")
 _LINE: Final = re.compile(r"“(.*?)”", re.DOTALL)
 _LESS: Final = re.compile(r"^(.*) is (?:made|said) less often than (.*) in \d")
 _MASK: Final = re.compile(r"\S*<[a-z*]+>\S*")
-_ANSWERED: Final = "a call that is answered"
+_ANSWERED: Final = "an answered call"
 _FAILS: Final = "it fails with"
 
 
@@ -145,7 +145,7 @@ def _lines(says: Callable[[str], bool], levels: range) -> Count:
 
 def _stated(statement: str) -> Callable[[str], bool]:
     """Tell lines of this statement: which they are is the collector's to say, how many is counted here."""
-    return lambda body: statement_of(mask(_first_line(body))) == statement
+    return lambda body: statement_of(mask(said(_first_line(body)))) == statement
 
 
 def _worded(template: str) -> Callable[[str], bool]:

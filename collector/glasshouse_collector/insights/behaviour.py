@@ -58,13 +58,14 @@ def find_deviations(
     found: dict[tuple[int, Event, bool], Deviation] = {}
     baselines = spans.baselines()
     least = least_evidence + float(np.log(len(baselines)))
-    calm = ~_disturbed(spans, records)
+    calm = ~_disturbed(spans, records, least)
+    every = np.ones(len(spans), np.bool_)
     for baseline in baselines:
         events = events_of(spans, contexts, records, baseline & calm)
         errors = events.of_errors
         for each in (
-            *_deviations(spans, spans.place, events.only(errors), (baseline, baseline), least),
-            *_deviations(spans, contexts.number, events.only(~errors), (baseline & calm, baseline), least),
+            *_deviations(spans, spans.place, events.only(errors), (baseline, every), least),
+            *_deviations(spans, contexts.number, events.only(~errors), (baseline, calm), least),
         ):
             key = each.place, each.event, each.more
             if key not in found or found[key].evidence < each.evidence:
@@ -72,37 +73,54 @@ def find_deviations(
     return list(found.values())
 
 
-def _disturbed(spans: Spans, records: Records) -> Flags:
-    """Tell which spans of the baselines have an error above, below or in them that is unusual there."""
-    marked = np.zeros(len(spans), np.bool_)
+def _disturbed(spans: Spans, records: Records, least_evidence: float) -> Flags:
+    """Tell which spans have an error above, below or in them that is unusual there.
+
+    In the incident only those whose error was there before too, and has not become more frequent: what it
+    leaves undone is no news, and the baselines' spans that it disturbs are left out as well.
+    """
     error = records.severity >= ERROR_LEVEL
-    rows, statements = records.span[error], records.statement.codes[error]
-    count = len(records.statement.texts) + len(spans.exception.texts)
     failed = np.flatnonzero(spans.failed)
-    rows = np.concatenate([rows, failed])
-    what = np.concatenate([statements, len(records.statement.texts) + spans.exception.codes[failed]])
-    before = ~spans.incident
-    rows, what = rows[before[rows]], what[before[rows]]
-    kinds, kind = np.unique(spans.place[rows].astype(np.int64) * count + what, return_inverse=True)
-    share = np.bincount(kind, minlength=len(kinds)) / np.maximum(
-        1, np.bincount(spans.place[before], minlength=len(spans.places))[kinds // count]
+    said = len(records.statement.texts)
+    rows = np.concatenate([records.span[error], failed])
+    what = np.concatenate([records.statement.codes[error], said + spans.exception.codes[failed]])
+    kinds, kind = np.unique(
+        spans.place[rows].astype(np.int64) * (said + len(spans.exception.texts)) + what, return_inverse=True
     )
-    marked[rows[share[kind] < _USUAL]] = True
+    place = kinds // (said + len(spans.exception.texts))
+    now, before = (
+        (
+            np.bincount(kind[which[rows]], minlength=len(kinds)),
+            np.bincount(spans.place[which], minlength=len(spans.places))[place],
+        )
+        for which in (spans.incident, ~spans.incident)
+    )
+    share = before[0] / np.maximum(1, before[1])
+    unusual = (share > 0) & (share < _USUAL)
+    more = np.zeros(len(kinds), np.bool_)
+    both = unusual & (now[1] > 0)
+    has, had = np.minimum(now[0], now[1]), np.minimum(before[0], before[1])
+    more[both] = (has * before[1] > had * now[1])[both] & (
+        likelihood_gain(has[both], now[1][both], had[both], before[1][both]) > least_evidence
+    )
+    marked = np.zeros(len(spans), np.bool_)
+    marked[rows[unusual[kind] & (~spans.incident[rows] | ~more[kind])]] = True
     carried = marked | spans.tree.below(marked)
     return carried | spans.tree.above(marked)
 
 
 def _deviations(
-    spans: Spans, group: Places, events: Events, baselines: tuple[Flags, Flags], least_evidence: float
+    spans: Spans, group: Places, events: Events, sides: tuple[Flags, Flags], least_evidence: float
 ) -> Iterator[Deviation]:
     """Compare shares among the spans of each group; what groups of one place have in common is added up.
 
-    `baselines` are the spans to compare with, and all of the baseline, whose shares are told.
+    `sides` are the baseline, whose shares are told, and the spans of it and of the incident that count.
     """
     if not len(events.span):
         return
-    compared = _Compared.of(spans, group, events, baselines[0])
-    told = _Compared.of(spans, spans.place, events, baselines[1]).told()
+    baseline, wanted = sides
+    compared = _Compared.of(spans, group, events, spans.incident & wanted, baseline & wanted)
+    told = _Compared.of(spans, spans.place, events, spans.incident, baseline).told()
     together: dict[tuple[int, int, bool], list[int]] = defaultdict(list)
     for pair in np.flatnonzero(compared.gain > _BY_CHANCE):
         together[int(compared.place[pair]), int(compared.code[pair]), bool(compared.more[pair])].append(
@@ -138,6 +156,7 @@ class _Compared:
     """Columns of equal length, a row a pair of a group and an event: in how many spans it happens."""
 
     spans: Spans
+    incident: Flags
     group_of: Places
     events: Events
     pair_of: Ints
@@ -154,13 +173,13 @@ class _Compared:
     gain: Floats
 
     @classmethod
-    def of(cls, spans: Spans, group: Places, events: Events, baseline: Flags) -> "_Compared":
+    def of(cls, spans: Spans, group: Places, events: Events, incident: Flags, baseline: Flags) -> "_Compared":
         codes, code = np.unique(events.code, return_inverse=True)
         groups = group[events.span].astype(np.int64)
         pairs, pair_of = np.unique(groups * len(codes) + code, return_inverse=True)
         pair_group, pair_code = pairs // len(codes), codes[pairs % len(codes)]
-        now, then = _Sizes.of(spans, group, spans.incident), _Sizes.of(spans, group, baseline)
-        has = np.bincount(pair_of[spans.incident[events.span]], minlength=len(pairs))
+        now, then = _Sizes.of(spans, group, incident), _Sizes.of(spans, group, baseline)
+        has = np.bincount(pair_of[incident[events.span]], minlength=len(pairs))
         had = np.bincount(pair_of[baseline[events.span]], minlength=len(pairs))
         after, before = now.spans[pair_group], then.spans[pair_group]
         traces, traces_before = now.traces[pair_group], then.traces[pair_group]
@@ -179,6 +198,7 @@ class _Compared:
         looked_at = np.bincount(pair_group)[pair_group]
         return cls(
             spans,
+            incident,
             group,
             events,
             pair_of,
@@ -214,10 +234,10 @@ class _Compared:
     def showing(self, pair: int, *, more: bool) -> Places:
         """Return the rows in the incident where it happens (`more`), or does not."""
         happened = self.events.span[self.pair_of == pair]
-        rows: Places = happened[self.spans.incident[happened]]
+        rows: Places = happened[self.incident[happened]]
         if more:
             return rows
-        every = np.flatnonzero((self.group_of == self.group[pair]) & self.spans.incident)
+        every = np.flatnonzero((self.group_of == self.group[pair]) & self.incident)
         lacking: Places = np.setdiff1d(every, rows).astype(np.int32)
         return lacking
 

@@ -74,7 +74,7 @@ def rank(
     scores = np.array([suspect.score for suspect in suspects]) ** constants.sharpness
     sure = scores / (scores.sum() + constants.doubt**constants.sharpness) if len(scores) else scores
     return [
-        suspect.cause(spans, float(confidence))
+        suspect.cause(spans, float(confidence) * suspect.repeated(spans))
         for suspect, confidence in zip(suspects[:MOST_ROOT_CAUSES], sure, strict=False)
         if suspect.score > 0
     ]
@@ -126,6 +126,11 @@ class _Suspect:
         if all(clue.evidence.kind is EvidenceKind.OWN_TIME for clue in matter):
             return max(matter, key=_growth)
         return plain[0]
+
+    def repeated(self, spans: Spans) -> float:
+        """Return how sure one may be for the number of traces that show it: half for a single one."""
+        rows = self._telling(self.kind).rows
+        return 1.0 - float(0.5 ** spans.traces(rows)) if len(rows) else 1.0
 
     def cause(self, spans: Spans, confidence: float) -> RootCause:
         """Return it as a root cause."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from glasshouse_collector.insights.spans import SEARCHED_AROUND, Names, Places, Spans, coded, sample, times
@@ -28,6 +29,11 @@ FROM otel_logs WHERE {{when}} GROUP BY Shape ORDER BY count() DESC LIMIT {MOST_S
 """  # noqa: S608  (constants)
 _OPEN, _CLOSE = "[({", "])}"
 _BEFORE_VALUES: Final = ":=\uff1a"
+_MESSAGES: Final = ("message", "msg", "event", "body", "error")
+_LEVELS: Final = ("level", "severity", "lvl")
+_LOGFMT: Final = re.compile(r"(?:^|\s)(?:msg|message)=")
+_LOGFMT_FIELD: Final = re.compile(r'(?:^|\s)(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))')
+_JSON_FIELD: Final = re.compile(r'"(\w+)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _MASKED: Final = re.compile(r"\S*<[a-z*]+>\S*")
 
 
@@ -68,8 +74,30 @@ def read_records(store: ProjectStore, question: Question, spans: Spans, limits: 
     )
 
 
+def said(line: str) -> str:
+    """Return the message of a line that is JSON or logfmt, with its level; other lines as they are.
+
+    >>> said('{"level": "error", "msg": "card declined", "order": 17}')
+    'error card declined'
+    """
+    if line.startswith("{"):
+        try:
+            fields = orjson.loads(line)
+        except ValueError:  # a long line is cut off; its beginning may be read all the same
+            fields = dict(_JSON_FIELD.findall(line))
+    elif _LOGFMT.search(line):
+        fields = {name: quoted or plain for name, quoted, plain in _LOGFMT_FIELD.findall(line)}
+    else:
+        return line
+    message = next((fields[name] for name in _MESSAGES if fields.get(name)), None)
+    level = next((fields[name] for name in _LEVELS if fields.get(name)), "")
+    return f"{level} {message}".strip() if isinstance(message, str) else line
+
+
 def statement_of(template: str) -> str:
     """Return what stays the same of a template whatever values a program puts into it.
+
+    In brackets that is what stands before a colon or an equals sign.
 
     >>> statement_of("<timestamp> INFO Price#<number> [query][Query price][Type: [ZhiDa, GaoTie]]")
     'INFO|query|Query price|Type'
@@ -84,13 +112,16 @@ def statement_of(template: str) -> str:
                 parts.append("".join(part))
                 part, cut = [], False
             depth = depth + 1 if opens else max(0, depth - 1)
-        elif letter in _BEFORE_VALUES:
+        elif letter == "=" or (depth and letter in _BEFORE_VALUES):
             cut = True
+        elif cut and not depth and letter == " ":
+            part.append(letter)
+            cut = False
         elif depth <= 1 and not cut:
             part.append(letter)
     parts.append("".join(part))
-    said = (" ".join(_MASKED.sub(" ", part).split()) for part in parts)
-    return "|".join(part for part in said if part) or template
+    kept = (" ".join(_MASKED.sub(" ", part).split()) for part in parts)
+    return "|".join(part for part in kept if part) or template
 
 
 def _when(question: Question, spans: Spans) -> str:
@@ -112,7 +143,7 @@ def _rows(spans: Spans, ids: np.ndarray) -> Places:
 
 def _templates(shapes: np.ndarray, lines: pa.Table) -> tuple[Places, tuple[str, ...]]:
     """Return each record's template; those of shapes too rare to be read say nothing (the empty template)."""
-    masked = [mask(line) for line in lines.column("Line").to_pylist()]
+    masked = [mask(said(line)) for line in lines.column("Line").to_pylist()]
     mined = mine(masked)
     known = lines.column("Shape").to_numpy()
     texts, place = np.unique(np.array(["", *(mined[line] for line in masked)], object), return_inverse=True)

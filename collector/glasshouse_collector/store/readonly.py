@@ -156,11 +156,11 @@ class ReadOnlyQueries:
             raise QueryRefused(
                 "of one project, EXPLAIN, EXPLAIN PLAN and EXPLAIN SYNTAX are open, without more"
             )
-        if _FORMATTED.search(_LITERAL.sub("''", statement)):
-            raise QueryRefused("FORMAT is not allowed here; ask with format=csv, ndjson or parquet instead")
         select = statement[explained.end() :] if explained else statement
         if not _SELECT.match(select):
             raise QueryRefused("one statement that only reads is expected: SELECT, SHOW, DESCRIBE or EXPLAIN")
+        if _FORMATTED.search(_LITERAL.sub("''", statement)):
+            raise QueryRefused("FORMAT is not allowed here; ask with format=csv, ndjson or parquet instead")
         self._check_names(select)
         # in brackets a FORMAT clause is an error, which would else decide how the tree is printed
         tree = self._engine.query(f"SELECT explain FROM (EXPLAIN AST {select}\n)", parameters).table  # noqa: S608

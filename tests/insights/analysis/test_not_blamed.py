@@ -26,11 +26,6 @@ from made_traces import (
 )
 
 FAILS = throws("payment", "POST /pay", "CardDeclined", 0.3)
-CHRONIC_IS_BLAMED = pytest.mark.xfail(
-    reason="what usual failures leave out is compared with requests that did not fail",
-    raises=AssertionError,
-    strict=True,
-)
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -53,7 +48,7 @@ def test_other_requests_than_before_are_no_fault(store: Store, before: float, af
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        pytest.param("fails", FAILS, marks=CHRONIC_IS_BLAMED),
+        ("fails", FAILS),
         ("slow", some(works_longer("stock", "reserve rows", 80), 0.3)),
     ],
     ids=["fails", "slow"],
@@ -66,7 +61,6 @@ def test_what_was_wrong_before_is_not_the_incident(store: Store, name: str, faul
     assert plain(analysed(store, recorder)) == []
 
 
-@CHRONIC_IS_BLAMED
 def test_a_new_fault_is_told_from_one_that_was_there(store: Store) -> None:
     """Payments fail as before; what is new in pricing is the cause."""
 

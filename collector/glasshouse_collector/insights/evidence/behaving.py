@@ -125,7 +125,7 @@ def _said(spans: Spans, records: Records, each: Deviation) -> tuple[str, Evidenc
 def _subject(spans: Spans, records: Records, event: Event) -> str:
     if event.kind is EventKind.CALL:
         if not event.subject:
-            return "a call that is answered"
+            return "an answered call"
         called = spans.places[event.subject - 1]
         return f"the call {called.operation} ({called.service})"
     if event.kind is EventKind.FAILURE:
