@@ -5,8 +5,10 @@ from typing import Final
 
 from glasshouse_collector.insights.behaviour import find_deviations
 from glasshouse_collector.insights.contexts import Contexts
+from glasshouse_collector.insights.evidence.attributes import with_attributes
 from glasshouse_collector.insights.evidence.behaving import behaviour_clues
 from glasshouse_collector.insights.evidence.clue import Clue
+from glasshouse_collector.insights.evidence.lines import with_log_records
 from glasshouse_collector.insights.evidence.running_out import resource_clues
 from glasshouse_collector.insights.evidence.silence import silence_clues
 from glasshouse_collector.insights.evidence.taking_longer import timing_clues
@@ -44,9 +46,12 @@ def analyse(
     clues = [*resource_clues(question, spans, shifts), *_clues_of_traces(question, spans, records, constants)]
     if question.focus:
         clues = [clue for clue in clues if clue.service in question.focus]
+    causes = rank(spans, clues, priors, constants)
+    causes = with_attributes(store, question, spans, clues, causes, limits)
+    causes = with_log_records(store, question, records, causes, limits)
     return Analysis(
         question=question,
-        root_causes=tuple(rank(spans, clues, priors, constants)),
+        root_causes=tuple(causes),
         symptoms=symptoms_of(spans),
         traces=spans.traces(spans.incident),
         spans=int(spans.incident.sum()),

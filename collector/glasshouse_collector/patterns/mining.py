@@ -25,7 +25,8 @@ _MOST_CHILDREN: Final = 200
 _MOST_OPEN: Final = 64
 """Groups of one skeleton that a line is held against, the latest ones: lines without likeness would each
 be held against all before. Lines come sorted, and what is parted so has the same template in the end."""
-_MOST_WORDS: Final = 80
+MOST_WORDS: Final = 80
+"""Words of a line that are looked at; a template has no more."""
 
 _MASK: Final = re.compile(r"\W*<(?:" + "|".join(RULES) + r")>\W*")
 
@@ -37,7 +38,7 @@ def mine(masked: Iterable[str]) -> dict[str, str]:
     """Return the template of each masked line; the same lines give the same templates."""
     skeletons: dict[Words, _Members] = defaultdict(lambda: defaultdict(list))
     for line in sorted(set(masked)):
-        words = tuple(line.split()[:_MOST_WORDS])
+        words = tuple(line.split()[:MOST_WORDS])
         skeletons[_skeleton(words)][words].append(line)
     return {
         line: " ".join(template)
