@@ -159,6 +159,19 @@ def test_a_host_that_is_hit_more_often_is_told_with_its_share(store: Store) -> N
     assert cause.resource == ""
 
 
+def test_a_host_that_all_moved_to_is_told_but_not_blamed(store: Store) -> None:
+    """Where no other host serves any more, it is new, but not one of several."""
+
+    def moved(told: Attributes, _: random.Random) -> bool:
+        told["host.name"] = "payment-9"
+        return True
+
+    cause = _first(store, Described("moved").shop(FAULTS["fails"], moved))
+    (told,) = _in_common(cause)
+    assert told.text == "host.name = payment-9 in 100% of the calls that show it, 0% before"
+    assert cause.resource == ""
+
+
 def test_what_is_in_common_adds_nothing_to_the_score(store: Store) -> None:
     """How many calls fail says that it is the cause; where they ran does not make it surer."""
     cause = _first(store, Described("score").shop(FAULTS["fails"], on_one_host))
