@@ -28,7 +28,7 @@ class Constants:
     timing: float = 1.0
     metric: float = 1.0
     """How much a nat of each sort of clue counts."""
-    doubt: float = 2.0
+    doubt: float = 4.0
     """Nats at which a cause that stands alone is as likely right as wrong."""
     sharpness: float = 2.0
     """How fast confidence grows with the lead over the others."""

@@ -19,7 +19,7 @@ from glasshouse_collector.store import ProjectStore, QueryLimits
 _PAST: Final = 900 * SECOND
 """How long before the incident a series is looked at."""
 _MOST_SERIES: Final = 20_000
-_FEWEST: Final = 3
+_FEWEST: Final = 5
 """Points before the incident without which nothing is said."""
 
 
@@ -37,7 +37,7 @@ _WORDS: Final = {
     Resource.POOL: re.compile(r"pool|pending|connections?[._](usage|count|waiting)|queue", re.IGNORECASE),
 }
 _OF_THE_MACHINE: Final = re.compile(
-    r"^(node|host|system|machine|k8s[._]node)|(cpu|mem\w*)[._](limit|request|capacity)", re.IGNORECASE
+    r"^(node|host|system|machine|k8s[._]node)|virtual|(cpu|mem\w*)[._](limit|request|capacity)", re.IGNORECASE
 )
 """Of what many services share, or set: that says nothing of one of them."""
 _SCATTER: Final = {Resource.PROCESSOR: 0.7, Resource.MEMORY: 0.15, Resource.POOL: 0.7}

@@ -52,7 +52,7 @@ class Slowdown:
     mechanism: Mechanism
     service: int
     other: int
-    before: float
+    before: float | None
     after: float
     evidence: float
     excess: float
@@ -121,7 +121,7 @@ def _slowdown(spans: Spans, timed: _Timed, rows: npt.NDArray[np.intp], groups: i
         mechanism=Mechanism(mechanism),
         service=int(spans.service[slower[0]]),
         other=int(timed.other[slower[0]]),
-        before=float(np.median(timed.own[before])) if len(before) else 0.0,
+        before=float(np.median(timed.own[before])) if len(before) else None,
         after=float(np.median(timed.own[slower])),
         evidence=float(evidence),
         excess=float((timed.own[slower] - timed.usual[slower]).sum()),

@@ -13,6 +13,9 @@ from glasshouse_collector.insights.windows import Question
 
 _MOST: Final = 20.0
 """Nats: a metric alone never says more than that, as it does not say that anybody suffers."""
+_MEGABYTE: Final = 1e6
+_WHOLE: Final = 10
+"""From which on none but whole numbers are told."""
 _KINDS: Final = {
     Resource.PROCESSOR: FaultKind.CPU_CONTENTION,
     Resource.MEMORY: FaultKind.MEMORY_LEAK,
@@ -25,6 +28,14 @@ def resource_clues(question: Question, spans: Spans, shifts: list[Shift]) -> lis
     return [_clue(question, spans, shift, _entries(spans, shift.service)) for shift in shifts]
 
 
+def _amount(value: float, unit: str) -> str:
+    """Return a metric's value in words; `unit` is UCUM's, as OpenTelemetry has it."""
+    if unit == "By":
+        return f"{value / _MEGABYTE:,.0f} MB" if value >= _MEGABYTE else f"{value:,.0f} bytes"
+    number = f"{value:,.0f}" if value >= _WHOLE else f"{value:.2g}"
+    return number if unit in {"", "1"} or unit.startswith("{") else f"{number} {unit}"
+
+
 def _entries(spans: Spans, service: str) -> Rows:
     """Return the spans by which the service was asked in the incident, the longest first."""
     named = [number for number, name in enumerate(spans.services) if name == service]
@@ -35,7 +46,6 @@ def _entries(spans: Spans, service: str) -> Rows:
 
 def _clue(question: Question, spans: Spans, shift: Shift, entries: Rows) -> Clue:
     strength = min(_MOST, shift.evidence)
-    unit = f" {shift.unit}" if shift.unit and shift.unit != "1" else ""
     return Clue(
         service=shift.service,
         operation=entry_operation(spans, entries) if len(entries) else "",
@@ -43,7 +53,7 @@ def _clue(question: Question, spans: Spans, shift: Shift, entries: Rows) -> Clue
         strength=strength,
         evidence=Evidence(
             kind=EvidenceKind.METRIC,
-            text=f"{shift.metric}: {shift.before:.3g}{unit} → {shift.after:.3g}{unit}",
+            text=f"{shift.metric}: {_amount(shift.before, shift.unit)} → {_amount(shift.after, shift.unit)}",
             weight=strength,
             service=shift.service,
             operation="",

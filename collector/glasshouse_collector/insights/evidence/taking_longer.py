@@ -15,6 +15,8 @@ from glasshouse_collector.insights.timing import Mechanism, Slowdown
 from glasshouse_collector.insights.tree import NONE
 
 _MILLISECOND: Final = 1e6
+_WHOLE: Final = 10
+"""Milliseconds from which on none but whole ones are told."""
 _UNTOUCHED: Final = 0.5
 """What is left of the blame for ways out of a service where none of those into it take longer."""
 
@@ -85,7 +87,8 @@ def _clues(
     for service, kind, share, told, evidence_kind in _blamed(spans, each, touched):
         strength = each.evidence * matters * share
         start, end = shown_times(spans, each.spans)
-        before, after = each.before / _MILLISECOND, each.after / _MILLISECOND
+        before = None if each.before is None else each.before / _MILLISECOND
+        after = each.after / _MILLISECOND
         yield Clue(
             service=spans.services[service],
             operation=_operation(spans, each, service),
@@ -93,7 +96,7 @@ def _clues(
             strength=strength,
             evidence=Evidence(
                 kind=evidence_kind,
-                text=f"{told}: {before:.3g} ms → {after:.3g} ms in {len(each.spans)} of {each.of} calls",
+                text=f"{told}: {_grown(before, after)} in {len(each.spans)} of {each.of} calls",
                 weight=strength,
                 service=spans.services[service],
                 operation=spans.places[each.place].operation,
@@ -109,6 +112,15 @@ def _clues(
             rows=plainest if service == each.service else contexts.callee[plainest],
             dependency=spans.peer.texts[each.other] if each.mechanism is Mechanism.DEPENDENCY else "",
         )
+
+
+def _grown(before: float | None, after: float) -> str:
+    """Return times in words; they are in milliseconds."""
+    return f"{_told(after)}, none known before" if before is None else f"{_told(before)} → {_told(after)}"
+
+
+def _told(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f} ms" if milliseconds >= _WHOLE else f"{milliseconds:.2g} ms"
 
 
 def _blamed(
