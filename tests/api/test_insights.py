@@ -28,6 +28,8 @@ PROJECTS = {
     "calm": Minutes(100),
     "young": Minutes(4, failing=2),
     "kept": Minutes(100, failing=FAILING),
+    "fresh": Minutes(14, failing=3),
+    "fresh-calm": Minutes(14),
 }
 BEGAN = datetime.fromtimestamp(NOW // 10**9, UTC) - timedelta(minutes=FAILING)
 
@@ -45,7 +47,7 @@ def api(services: Services, filled: Store, tmp_path: Path) -> Iterator[Controlle
     """Serve an API with the projects."""
     services.provide(Store, filled)
     with controlled_api(services, f"sqlite:///{tmp_path / 'control.db'}") as served:
-        for name in PROJECTS:
+        for name in (*PROJECTS, "empty"):
             served.projects.create(name)
         yield served
 
@@ -89,7 +91,7 @@ def test_what_broke_is_named_with_evidence(api: ControlledApi) -> None:
 def test_where_nothing_is_wrong_it_says_so(api: ControlledApi) -> None:
     """And names no cause."""
     told = insights(api, "calm")
-    assert told["incident_summary"] == "Nothing unusual was found in the last 60 minutes."
+    assert told["incident_summary"] == "Nothing unusual was found in the last hour."
     assert (told["root_cause"], told["suggestion"], told["root_causes"]) == ("", "", [])
     assert (told["incidents"], told["analyzed"], told["confidence"]) == ([], None, 0)
     assert told["notes"] == []
@@ -100,6 +102,37 @@ def test_little_history_is_told(api: ControlledApi) -> None:
     told = insights(api, "young")
     assert told["root_causes"][0]["service"] == "payment"
     assert any("4 minutes of telemetry only" in note for note in told["notes"])
+
+
+def test_a_fault_minutes_after_the_first_telemetry_is_found(api: ControlledApi) -> None:
+    """Before the job can tell: compared with the minutes before, not taken for usual."""
+    told = insights(api, "fresh", "?lookback_minutes=30")
+    cause = told["root_causes"][0]
+    assert (cause["service"], cause["kind"]) == ("payment", "exception")
+    assert told["confidence"] == cause["confidence"] > 0.3
+    assert "payment" in told["incident_summary"]
+    if not told["incidents"]:
+        assert told["analyzed"]["start_time"] == window(3, 0)[0]
+        assert "14 minutes of telemetry only" in told["notes"][0]
+    assert told["baselines"]
+
+
+def test_little_telemetry_without_a_fault_is_not_called_usual(api: ControlledApi) -> None:
+    """What was compared is told, and that it is little."""
+    told = insights(api, "fresh-calm")
+    assert told["incident_summary"] == (
+        "Nothing stands out in the last hour, but there is little telemetry to compare with."
+    )
+    assert (told["root_cause"], told["suggestion"], told["root_causes"]) == ("", "", [])
+    assert told["analyzed"]["start_time"] == window(5, 0)[0]
+    assert told["notes"][0].startswith("there are 14 minutes of telemetry only: the last 5 of them")
+
+
+def test_where_there_is_no_telemetry_it_says_that(api: ControlledApi) -> None:
+    """Not that all was well."""
+    told = insights(api, "empty", "?lookback_minutes=1440")
+    assert told["incident_summary"] == "There was no telemetry in the last day."
+    assert (told["root_cause"], told["suggestion"], told["analyzed"]) == ("", "", None)
 
 
 def test_a_kept_incident_is_explained_with_earlier_ones(api: ControlledApi, services: Services) -> None:

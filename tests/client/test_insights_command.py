@@ -89,7 +89,7 @@ def test_it_says_what_broke(run: Run) -> None:
 def test_it_says_that_nothing_did(run: Run) -> None:
     """With success: that is no failure."""
     shown = told(run("--project", "calm"))
-    assert "Nothing unusual was found in the last 60 minutes." in shown
+    assert "Nothing unusual was found in the last hour." in shown
     assert "1. " not in shown
     assert "Cause" not in shown
 

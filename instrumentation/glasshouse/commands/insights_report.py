@@ -19,12 +19,14 @@ _SECOND: Final = 19
 """Characters of a time up to its seconds."""
 _TIME_OF_DAY: Final = 11
 _NEARLY: Final = 0.99
+_WHOLE: Final = 10
+"""From which on scores are told as whole numbers."""
 _COLOURS: Final = {"critical": "magenta", "high": "red", "medium": "yellow", "low": "blue"}
 
 
 def insights_report(found: models.Insights) -> Iterator[str]:
     """Return the lines that tell of the last minutes."""
-    yield from _head(f"Last {found['lookback_minutes']} minutes", found)
+    yield from _head(_last(found["lookback_minutes"]), found)
     for incident in found["incidents"]:
         yield from _incident(incident)
     yield from _paragraph("What happened", found["incident_summary"])
@@ -34,7 +36,7 @@ def insights_report(found: models.Insights) -> Iterator[str]:
     yield from _paragraph("What to do", found["suggestion"])
     yield from _errors(found)
     yield from _rows("Changes", (_change(it) for it in found["recent_changes"]))
-    moments = ((_time(it["time"]), f"{it['service']} {it['text']}".strip()) for it in found["timeline"])
+    moments = ((_time(it["time"]), _told(it["service"], it["text"])) for it in found["timeline"])
     yield from _rows("Timeline", moments)
     similar = ((it["start_time"][:10], f"{it['title']}: {it['found']}") for it in found["similar_incidents"])
     yield from _rows("Similar incidents", similar)
@@ -53,7 +55,11 @@ def analysis_report(found: models.AnalysisAnswer) -> Iterator[str]:
     steps = (f"{_place(it['service'], it['operation'])}: {it['effect']}" for it in found["symptoms"])
     yield from _rows("What requests met with", (("", step) for step in steps))
     if not found["root_causes"]:
-        yield from _paragraph("Cause", "Nothing stands out against normal times.")
+        anything = found["traces"] or found["log_records"] or found["symptoms"]
+        calm = (
+            "Nothing stands out against normal times." if anything else "There was no telemetry in this time."
+        )
+        yield from _paragraph("Cause", calm)
     yield from _causes(found["root_causes"])
     yield from _compared(None, found["baselines"])
     looked = f"{found['traces']:,} traces, {found['spans']:,} spans, {found['log_records']:,} log records"
@@ -83,9 +89,9 @@ def _causes(causes: Sequence[models.RootCauseShown]) -> Iterator[str]:
         where = _place(cause["service"], cause["operation"])
         title = f"{number}. {where}: {cause['kind'].replace('_', ' ')}"
         yield from (click.style(line, bold=True) for line in _wrapped(title, "", "   "))
-        facts = [f"confidence {_share(cause['confidence'])}", f"score {cause['score']:.3g}"]
+        facts = [f"confidence {_share(cause['confidence'])}", f"score {_score(cause['score'])}"]
         facts += [f"since {_time(cause['start_time'])}"] if cause["start_time"] else []
-        facts += [f"only {cause['resource']}"] if cause["resource"] else []
+        facts += [f"instance {cause['resource']} alone"] if cause["resource"] else []
         facts += [f"by {cause['dependency']}"] if cause["dependency"] else []
         yield from _wrapped(", ".join(facts), "   ", "   ")
         yield from _wrapped(cause["reason"], "   ", "   ")
@@ -121,7 +127,7 @@ def _path(path: Sequence[models.PathStepShown]) -> Iterator[str]:
 
 def _errors(found: models.Insights) -> Iterator[str]:
     rows = (
-        (f"{it['count']:,}x", f"{it['service']} {it['type']} {it['place']}: {it['message']}")
+        (f"{it['count']:,}x", _error(it["service"], it["type"], it["place"], it["message"]))
         for it in found["error_groups"]
     )
     yield from _rows("Errors", rows)
@@ -130,6 +136,17 @@ def _errors(found: models.Insights) -> Iterator[str]:
         for it in found["dependent_error_groups"]
     )
     yield from _rows("Errors in the same traces", together)
+
+
+def _error(service: str, kind: str, place: str, message: str) -> str:
+    """Return where something fails and with what: its message, else the place that raised it."""
+    where = f"{service} {kind}"
+    return f"{where}: {message}" if message else f"{where} in {place}" if place else where
+
+
+def _told(service: str, text: str) -> str:
+    """Return what happened, with the service where the text does not name it."""
+    return text if service in text else f"{service}: {text}"
 
 
 def _change(change: models.ChangeShown) -> tuple[str, str]:
@@ -182,6 +199,20 @@ def _place(service: str, operation: str) -> str:
 
 def _time(written: str | None) -> str:
     return printable((written or "")[:_SECOND].replace("T", " "))
+
+
+def _last(minutes: int) -> str:
+    """Return so many minutes as people say it: the last 5 minutes, the last hour, the last 3 hours."""
+    for size, name in ((1440, "day"), (60, "hour")):
+        if minutes % size == 0:
+            count = minutes // size
+            return f"Last {name}" if count == 1 else f"Last {count} {name}s"
+    return f"Last {minutes} minutes"
+
+
+def _score(score: float) -> str:
+    """Return a score with two or three digits, and without an exponent."""
+    return f"{score:,.0f}" if score >= _WHOLE else f"{score:.2g}" if score >= 1 else f"{score:.2f}"
 
 
 def _share(confidence: float) -> str:

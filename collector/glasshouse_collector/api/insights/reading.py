@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from glasshouse_collector.api.insights.body import AnalyzeQuestion
+from glasshouse_collector.api.insights.calm import calm
 from glasshouse_collector.api.insights.explanation_model import Insights
+from glasshouse_collector.api.insights.lately import Lately, has_telemetry, read_lately
 from glasshouse_collector.api.insights.memory import Memory
 from glasshouse_collector.api.insights.model import AnalysisAnswer
 from glasshouse_collector.api.insights.telling import Looked, analysis_answer, insights_answer
@@ -14,7 +16,7 @@ from glasshouse_collector.core.incidents import Incident, PastIncident, Severity
 from glasshouse_collector.insights.analysis import analyse
 from glasshouse_collector.insights.baselines import question_for
 from glasshouse_collector.insights.detection import detect
-from glasshouse_collector.insights.explaining import Explanation, explain
+from glasshouse_collector.insights.explaining import explain
 from glasshouse_collector.insights.findings import Analysis, FaultKind
 from glasshouse_collector.insights.llm.asking import ask_model
 from glasshouse_collector.insights.llm.telemetry import ModelTelemetry
@@ -27,16 +29,10 @@ LONGEST_ANALYSED: Final = 30 * MINUTE
 """Of an incident: its beginning shows best what it comes from."""
 LONGEST_SEARCHED: Final = 120 * MINUTE
 """How far back incidents are looked for where none is kept."""
-_HISTORY: Final = 75 * MINUTE
-_ENOUGH_MINUTES: Final = 15
-"""Minutes with telemetry without which nothing can be told from what is usual."""
+_CLEAR: Final = 0.3
+"""The confidence below which a cause alone, without errors or slow requests, is not worth telling."""
 _ORDER: Final = list(Severity)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTES: Final = """
-SELECT toInt64(uniqExact(Minute)) AS Minutes, toInt64(sum(Errors)) AS Failed,
-    toInt64(toUnixTimestamp(minIf(Minute, Errors > 0))) AS Since
-FROM glasshouse_operations WHERE Minute >= toDateTime({first:Int64}) AND Minute < toDateTime({last:Int64})
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +67,17 @@ def read_insights(
     notes, knowledge = list(memory.notes), asked.settings.knowledge
     incidents = list(memory.incidents) or _detected(store, asked.window, memory, limits, notes)
     incidents.sort(key=lambda it: (_ORDER.index(it.severity), it.status, -it.started_at.timestamp()))
-    window = _window_of(incidents[0]) if incidents else None
-    if window is None and (lately := _unknown(store, asked.window, limits)) is not None:
-        window, why = lately
-        notes.append(why)
+    lately = None if incidents else _lately(store, asked.window, limits, notes)
+    window = _window_of(incidents[0]) if incidents else lately.window if lately else None
     looked = Looked(asked.window, asked.minutes, incidents, notes, analysed=window is not None)
-    if window is None:
-        analysis = Analysis(Question(asked.window, ()), (), (), 0, 0, 0, 1, ())
-        calm = _calm(explain(store, analysis, (), limits, knowledge=knowledge), asked.minutes)
-        return insights_answer(looked, analysis, calm)
-    others = [_window_of(each) for each in incidents[1:]]
-    analysis = analyse(store, question_for(store, window, limits, others), limits, memory.priors)
+    nothing = Analysis(Question(asked.window, ()), (), (), 0, 0, 0, 1, ())
+    analysis = nothing
+    if window is not None:
+        others = [_window_of(each) for each in incidents[1:]]
+        analysis = analyse(store, question_for(store, window, limits, others), limits, memory.priors)
+    if not incidents and not (lately and lately.failing) and not _clear(analysis):
+        told = calm(explain(store, nothing, (), limits, knowledge=knowledge), lately, asked.minutes)
+        return insights_answer(looked, replace(analysis, root_causes=()), told)
     explanation = explain(store, analysis, _alike(memory, analysis, incidents), limits, knowledge=knowledge)
     if asked.settings.llm is not None:
         explanation = ask_model(
@@ -119,16 +115,19 @@ def _window_of(incident: Incident) -> Window:
     return Window(start, min(max(end, start + MINUTE), start + LONGEST_ANALYSED))
 
 
-def _unknown(store: ProjectStore, window: Window, limits: QueryLimits) -> tuple[Window, str] | None:
-    """Return the minutes since something fails, where too little is known of what is usual; and why."""
-    asked = {"first": max(0, window.end - _HISTORY) // SECOND, "last": window.end // SECOND}
-    [row] = store.query_arrow(_MINUTES, asked, limits=limits).to_pylist()
-    if row["Minutes"] >= _ENOUGH_MINUTES or not row["Failed"]:
+def _lately(store: ProjectStore, window: Window, limits: QueryLimits, notes: list[str]) -> Lately | None:
+    """Return what is looked at without an incident, with a note why; None: there is no telemetry."""
+    if not has_telemetry(store, window, limits):
         return None
-    return Window(max(row["Since"] * SECOND, window.start), window.end), (
-        f"there are {row['Minutes']} minutes of telemetry only: what fails is told, whether that is unusual "
-        "is not known"
-    )
+    lately = read_lately(store, window, limits)
+    notes += [lately.note] if lately.note else []
+    return lately
+
+
+def _clear(analysis: Analysis) -> bool:
+    """Tell whether what was found without an incident is worth telling."""
+    causes = analysis.root_causes
+    return bool(analysis.symptoms) or bool(causes and causes[0].confidence >= _CLEAR)
 
 
 def _alike(memory: Memory, analysis: Analysis, incidents: Sequence[Incident]) -> Sequence[PastIncident]:
@@ -139,12 +138,3 @@ def _alike(memory: Memory, analysis: Analysis, incidents: Sequence[Incident]) ->
     services += [it for it in (incident.services if incident else ()) if it not in services]
     kind = causes[0].kind.value if causes else ""
     return memory.similar(services, kind, incident.id if incident else "") if services else ()
-
-
-def _calm(explanation: Explanation, minutes: int) -> Explanation:
-    """Return an explanation that says that nothing happened, with the errors that there are all the same."""
-    said = f"Nothing unusual was found in the last {minutes} minutes."
-    count = sum(group.count for group in explanation.error_groups)
-    if count:
-        said += f" There were {count:,} errors in them, which are no more than usual."
-    return replace(explanation, incident_summary=said, root_cause="", suggestion="", confidence=0.0)

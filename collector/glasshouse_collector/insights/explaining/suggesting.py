@@ -9,7 +9,6 @@ from glasshouse_collector.insights.findings import Analysis
 from glasshouse_collector.insights.incidents import PastIncident
 from glasshouse_collector.insights.knowledge import KnownPattern
 
-NOTHING: Final = "Nothing needs to be done by what was seen here."
 _MOST_ATTRIBUTES: Final = 6
 
 
@@ -19,9 +18,10 @@ def suggestion(
     changes: Sequence[Change],
     past: Sequence[PastIncident],
 ) -> str:
-    """Return what to do, a line each: what the best pattern says first, then what the others add."""
-    if not analysis.root_causes and not patterns:
-        return NOTHING
+    """Return what to do, a line each: what the best pattern says first, then what the others add.
+
+    Empty where nothing was found that says what.
+    """
     lines = [*_of_this(analysis, changes, past), *_of_patterns(patterns)]
     return "\n".join(f"- {sentence(line)}" for line in dict.fromkeys(lines))
 

@@ -18,7 +18,6 @@ from glasshouse_collector.insights.explaining.wording import (
 )
 from glasshouse_collector.insights.findings import Analysis, RootCause
 
-NO_CAUSE: Final = "No cause was found."
 _MOST_SYMPTOMS: Final = 2
 _MOST_EVIDENCE: Final = 4
 _MOST_TRACES: Final = 3
@@ -81,16 +80,18 @@ def _looked_at(analysis: Analysis) -> str:
 
 
 def cause_in_words(analysis: Analysis, changes: Sequence[Change]) -> str:
-    """Return the cause: where, what, since when, why; with what changed there, and traces to look at."""
+    """Return the cause: where, what, since when, why; with what changed there, and traces to look at.
+
+    Empty where none was found.
+    """
     if not analysis.root_causes:
-        why = "; ".join(analysis.notes)
-        return f"{NO_CAUSE} {sentence(why)}" if why else NO_CAUSE
+        return ""
     return " ".join(sentence(text) for text in _cause(analysis.root_causes[0], changes) if text)
 
 
 def _cause(cause: RootCause, changes: Sequence[Change]) -> Iterator[str]:
     since = f", since {moment(cause.start)}" if cause.start else ""
-    only = f" (only {cause.resource})" if cause.resource else ""
+    only = f" (instance {cause.resource} alone)" if cause.resource else ""
     yield f"{place(cause.service, cause.operation)}{only}: {kind(cause)}{since}"
     yield cause.reason
     evidence = sorted(cause.evidence, key=lambda each: -each.weight)[:_MOST_EVIDENCE]
@@ -98,9 +99,9 @@ def _cause(cause: RootCause, changes: Sequence[Change]) -> Iterator[str]:
         if each.text not in cause.reason:
             yield each.text
     yield from (f"At {moment(change.time)}, {told(change)}" for change in changes if _concerns(change, cause))
-    if len(cause.path) > 1:
-        steps = (_step(step.service, step.operation, step.effect) for step in cause.path)
-        yield f"It shows as {'; then '.join(steps)}"
+    steps = [_step(step.service, step.operation, step.effect) for step in cause.path[1:]]
+    if steps:
+        yield f"From there it reached {', then '.join(steps)}"
     traces = list(dict.fromkeys(trace for each in evidence for trace in each.trace_ids))[:_MOST_TRACES]
     if traces:
         yield f"Traces that show it: {', '.join(traces)}"
