@@ -91,12 +91,12 @@ def logs_anew(shop: Shop, store: Store, project: str) -> None:
 
 FAULTS: dict[str, tuple[Change, str, str]] = {
     "errors": (fails, "payment", "errors in payment POST /charge: "),
-    "slow": (is_slow, "payment", "slow: payment POST /charge: "),
-    "tail": (has_slow_tail, "payment", "slow: payment POST /charge: "),
-    "silent": (falls_silent, "search", "silent: search: "),
-    "missing-calls": (returns_early, "checkout", "calls missing: checkout SELECT orders: "),
-    "exception": (raises, "payment", "exceptions in payment KeyError: "),
-    "log-pattern": (logs_anew, "payment", "log records of payment connection <number> refused: "),
+    "slow": (is_slow, "payment", "slow calls of payment POST /charge: "),
+    "tail": (has_slow_tail, "payment", "slow calls of payment POST /charge: "),
+    "silent": (falls_silent, "search", "search is silent: "),
+    "missing-calls": (returns_early, "checkout", "calls missing in checkout: SELECT orders: "),
+    "exception": (raises, "payment", "KeyError in payment: "),
+    "log-pattern": (logs_anew, "payment", "“connection <number> refused” logged by payment: "),
 }
 
 
@@ -185,7 +185,7 @@ def test_a_gauge_that_shifted_is_told_with_the_incident(store: Store) -> None:
         keep_rows(store, Signal.METRICS_GAUGE, columns, f"gauge-{service}", "gauge")
     (incident,) = found(store, "gauge", last=BEGINS + 4)
     assert [said for said in incident.signals if "pool.waiting" in said] == [
-        said for said in incident.signals if said.startswith("metric of payment pool.waiting: ")
+        said for said in incident.signals if said.startswith("pool.waiting of payment shifted: ")
     ]
     assert any("pool.waiting" in said for said in incident.signals)
 

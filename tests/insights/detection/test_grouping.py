@@ -96,7 +96,7 @@ def test_more_traffic_alone_is_no_incident() -> None:
     assert not group.changed
     group.absorb(NOW + 1, [busy, signal("payment", NOW + 1)])
     (incident,) = group.changed
-    assert "more requests: payment: 90 a minute, 10 before" in incident.signals
+    assert "more requests to payment: 90 a minute, 10 before" in incident.signals
 
 
 def test_a_new_warning_alone_is_no_incident() -> None:
@@ -108,7 +108,7 @@ def test_a_new_warning_alone_is_no_incident() -> None:
     group.absorb(NOW + 1, [signal("payment", NOW + 1, severe=True, **told)])
     (incident,) = group.changed
     assert incident.severity is Severity.MEDIUM
-    assert incident.signals == ("log records of payment pool <*> is full: 30 in a few minutes, new",)
+    assert incident.signals == ("“pool <*> is full” logged by payment: 30 in a few minutes, new",)
 
 
 def test_the_same_signal_is_told_once_and_not_too_many() -> None:
@@ -129,3 +129,62 @@ def test_whoever_finds_it_gives_it_the_same_id() -> None:
         group.absorb(NOW, [signal("payment")])
     assert first.changed == second.changed
     assert other.changed[0].id != first.changed[0].id
+
+
+def test_what_begins_after_another_trouble_is_over_is_one_of_its_own() -> None:
+    """Also where the same service calls both, and suffers from both."""
+    group = grouping()
+    for minute in (NOW, NOW + 1, NOW + 2):
+        group.absorb(minute, [signal("payment", minute), signal("checkout", minute)])
+    for minute in (NOW + 4, NOW + 5):
+        slow: dict[str, Any] = {"kind": SignalKind.SLOW, "after": 0.9}
+        group.absorb(minute, [signal("stock", minute, **slow), signal("checkout", minute, **slow)])
+    first, second = group.changed
+    assert set(first.services) == {"payment", "checkout"}
+    assert first.last_seen_at == moment((NOW + 3) * MINUTE)
+    assert set(second.services) == {"stock", "checkout"}
+    assert second.started_at == moment((NOW + 4) * MINUTE)
+    group.absorb(NOW + 8, [])
+    assert [each.status for each in group.changed] == ["resolved", "open"]
+
+
+def test_what_begins_much_later_elsewhere_is_another_one_while_the_first_goes_on() -> None:
+    """What it fails by is not called by what failed first; with more requests it may come from that."""
+    for busier in (False, True):
+        group = grouping()
+        for minute in range(NOW, NOW + 6):
+            group.absorb(minute, [signal("payment", minute), signal("checkout", minute)])
+        more = [signal("stock", NOW + 6, kind=SignalKind.TRAFFIC, operation="")] if busier else []
+        now = [signal(name, NOW + 6) for name in ("payment", "checkout", "stock")]
+        group.absorb(NOW + 6, [*now, *more])
+        found = [set(each.services) for each in group.changed]
+        assert found == (
+            [{"payment", "checkout", "stock"}] if busier else [{"payment", "checkout"}, {"stock"}]
+        )
+
+
+def test_a_cause_that_shows_after_its_effect_is_of_the_same_incident() -> None:
+    """Callers have more calls, and are noticed first."""
+    group = grouping()
+    group.absorb(NOW, [signal("gateway", NOW)])
+    group.absorb(NOW + 1, [signal("gateway", NOW + 1), signal("payment", NOW + 1, before=0.1)])
+    group.absorb(NOW + 2, [signal("gateway", NOW + 2), signal("payment", NOW)])
+    (incident,) = group.changed
+    assert set(incident.services) == {"gateway", "payment"}
+
+
+def test_signals_are_named_as_people_say_it() -> None:
+    """Titles of incidents are made of them."""
+    kinds = {kind: signal("payment", kind=kind, operation="Thing").what for kind in SignalKind}
+    assert kinds == {
+        SignalKind.ERRORS: "errors in payment Thing",
+        SignalKind.SLOW: "slow calls of payment Thing",
+        SignalKind.SLOWEST: "a slow tail of payment Thing",
+        SignalKind.SILENT: "payment is silent",
+        SignalKind.MISSING_CALLS: "calls missing in payment: Thing",
+        SignalKind.MORE_CALLS: "more calls a request in payment: Thing",
+        SignalKind.TRAFFIC: "more requests to payment",
+        SignalKind.EXCEPTION: "Thing in payment",
+        SignalKind.LOG_PATTERN: "“Thing” logged by payment",
+        SignalKind.METRIC: "Thing of payment shifted",
+    }

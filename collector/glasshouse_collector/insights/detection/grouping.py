@@ -1,14 +1,19 @@
 """Makes incidents of signals: those that are near in time and along the call graph are one."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from glasshouse_collector.core.incidents import Incident, Severity
-from glasshouse_collector.insights.detection.neighbours import Neighbours, belong_together, neighbours_of
-from glasshouse_collector.insights.detection.signals import MINUTE, Signal, SignalKind
+from glasshouse_collector.insights.detection.neighbours import (
+    Neighbours,
+    belong_together,
+    neighbours_of,
+    roots_of,
+)
+from glasshouse_collector.insights.detection.signals import MINUTE, UPWARD, Signal, SignalKind
 from glasshouse_collector.insights.windows import Window
 
 CALM: Final = timedelta(minutes=5)
@@ -17,6 +22,8 @@ _UNKNOWN: Final = timedelta(minutes=30)
 """After so long without any telemetry of the project, too."""
 _FLAPPING: Final = timedelta(minutes=10)
 """One that comes again so soon after its end goes on."""
+_TOGETHER: Final = timedelta(minutes=3)
+"""What begins so soon after an incident did, while that goes on, may come from the same."""
 MOST_SIGNALS: Final = 20
 MOST_SERVICES: Final = 50
 _MOST: Final = 0.5
@@ -60,9 +67,7 @@ class Grouping:
                 self._calls = self._callers(minute)
             neighbours = neighbours_of(self._calls)
             for group in _grouped(opening, neighbours):
-                services = {signal.service for signal in group}
-                more = [each for each in signals if not each.opens and each.service in services]
-                self._grow(group + more, neighbours)
+                self._take(group, signals, neighbours)
         self._end(until, CALM)
 
     def pass_over(self, minute: int) -> None:
@@ -81,27 +86,77 @@ class Grouping:
         incident = self._incidents[incident_id]
         self._incidents[incident_id] = _grown(incident, signals, incident.last_seen_at, incident.severity)
 
-    def _grow(self, signals: list[Signal], neighbours: Neighbours) -> None:
-        until = moment(max(signal.until for signal in signals))
-        severity = _severity(signals, {called for _, called in self._calls or ()})
-        joined = self._joined(signals, neighbours)
-        if joined is None:
-            joined = _begun(self._project, signals, until, severity)
-        elif joined.ended_at is not None and until <= joined.ended_at:
-            return  # looked at once more, after a restart
-        self._incidents[joined.id] = _grown(joined, signals, until, severity)
+    def _take(self, group: list[Signal], signals: Sequence[Signal], neighbours: Neighbours) -> None:
+        """Let each root of a group go on with the incident that it is of; those of none begin one."""
+        parts = self._parts(group)
+        homes = {root: self._home(root, part) for root, part in parts.items()}
+        left: dict[str, list[Signal]] = {}
+        for root in sorted(parts, key=lambda each: (homes[each] is None, each)):
+            home = homes[root] or self._near(root, parts[root], signals, neighbours)
+            if home is None:
+                left[root] = parts[root]
+            else:
+                self._grow(home, _with_more(parts[root], signals))
+        if left:
+            self._grow(None, _with_more([each for part in left.values() for each in part], signals))
 
-    def _joined(self, signals: Sequence[Signal], neighbours: Neighbours) -> Incident | None:
-        """Return the incident that signals belong to: the one that began first."""
-        services = {signal.service for signal in signals}
-        since = moment(min(signal.since for signal in signals))
-        near = [
+    def _parts(self, group: Sequence[Signal]) -> dict[str, list[Signal]]:
+        """Return signals by the service that they may come from, each once."""
+        explained = roots_of({each.service for each in group if each.kind in UPWARD}, self._calls or ())
+        roots = sorted(explained, key=lambda root: (self._is_said(root, group) is None, root))
+        of = {service: root for root in reversed(roots) for service in explained[root]}
+        parts: dict[str, list[Signal]] = {}
+        for signal in group:
+            parts.setdefault(of.get(signal.service, signal.service), []).append(signal)
+        return parts
+
+    def _is_said(self, root: str, signals: Sequence[Signal]) -> Incident | None:
+        return self._home(root, [each for each in signals if each.service == root])
+
+    def _home(self, root: str, signals: Sequence[Signal]) -> Incident | None:
+        """Return the incident that said the same of a service already, and goes on or comes again."""
+        names = {name for signal in signals if signal.service == root for name in signal.alike}
+        since = moment(min(signal.since for signal in signals)) if signals else _EPOCH
+        return _first(
             incident
             for incident in self._incidents.values()
             if (incident.ended_at is None or since - incident.ended_at <= _FLAPPING)
+            and (names & set(_said(incident)) or (_is_full(incident) and root in incident.services))
+        )
+
+    def _near(
+        self, root: str, part: Sequence[Signal], signals: Sequence[Signal], neighbours: Neighbours
+    ) -> Incident | None:
+        """Return the open incident that something new comes from the same as.
+
+        They are neighbours, something is wrong there at the same time, and nothing else explains it: it
+        began when the incident did, or with more requests than usual.
+        """
+        since = moment(min(signal.since for signal in part))
+        busier = any(each.service == root and each.kind is SignalKind.TRAFFIC for each in signals)
+        services = {signal.service for signal in part}
+        names = {name for signal in part for name in signal.alike}
+        return _first(
+            incident
+            for incident in self._incidents.values()
+            if incident.ended_at is None
+            and (
+                since < incident.last_seen_at
+                or (since == incident.last_seen_at and names & set(_said(incident)))
+            )
+            and (since - incident.started_at <= _TOGETHER or busier)
             and belong_together(services, incident.services, neighbours)
-        ]
-        return min(near, key=lambda incident: (incident.started_at, incident.id), default=None)
+        )
+
+    def _grow(self, joined: Incident | None, signals: list[Signal]) -> None:
+        until = moment(max(signal.until for signal in signals))
+        severity = _severity(signals, {called for _, called in self._calls or ()})
+        if joined is None:
+            joined = _begun(self._project, signals, until, severity)
+        joined = self._incidents.get(joined.id, joined)
+        if joined.ended_at is not None and until <= joined.ended_at:
+            return  # looked at once more, after a restart
+        self._incidents[joined.id] = _grown(joined, signals, until, severity)
 
 
 def moment(unix_nano: int) -> datetime:
@@ -118,6 +173,26 @@ def window_of(incident: Incident) -> Window:
     """Return when something was wrong, as far as is known."""
     start = nanoseconds(incident.started_at)
     return Window(start, max(nanoseconds(incident.last_seen_at), start + 1))
+
+
+def _first(incidents: Iterable[Incident]) -> Incident | None:
+    """Return the one that began first."""
+    return min(incidents, key=lambda incident: (incident.started_at, incident.id), default=None)
+
+
+def _said(incident: Incident) -> dict[str, str]:
+    """Return what is said of an incident, by what it is without its numbers."""
+    return {sentence.rpartition(": ")[0]: sentence for sentence in incident.signals}
+
+
+def _is_full(incident: Incident) -> bool:
+    return len(incident.signals) >= MOST_SIGNALS
+
+
+def _with_more(opening: list[Signal], signals: Sequence[Signal]) -> list[Signal]:
+    """Return them with what says more about the same services."""
+    services = {signal.service for signal in opening}
+    return [*opening, *(each for each in signals if not each.opens and each.service in services)]
 
 
 def _grouped(signals: Sequence[Signal], neighbours: Neighbours) -> list[list[Signal]]:
@@ -156,7 +231,7 @@ def _begun(project: str, signals: Sequence[Signal], until: datetime, severity: S
 def _grown(incident: Incident, signals: Sequence[Signal], until: datetime, severity: Severity) -> Incident:
     ordered = sorted(signals, key=lambda each: (not each.opens, each.since, -each.surprise))
     services = dict.fromkeys([*incident.services, *(signal.service for signal in ordered)])
-    said = {sentence.rpartition(": ")[0]: sentence for sentence in incident.signals}
+    said = _said(incident)
     for signal in ordered:
         said.setdefault(signal.what, signal.sentence)
     return replace(

@@ -59,3 +59,34 @@ def belong_together(one: Iterable[str], other: Iterable[str], neighbours: Neighb
     if beside_one & others:
         return True
     return bool(beside_one & others.union(*(neighbours.get(service, frozenset()) for service in others)))
+
+
+def roots_of(services: Iterable[str], calls: Iterable[tuple[str, str]]) -> Mapping[str, frozenset[str]]:
+    """Return the services that what is wrong with some of them may come from, each with those it explains.
+
+    What fails or is slow is passed on to callers. A root calls none of the others, neither itself nor by
+    one between that is well; of services in a circle each is one.
+    """
+    called: dict[str, set[str]] = defaultdict(set)
+    for caller, callee in calls:
+        called[caller].add(callee)
+    among = set(services)
+    below = {service: _below(service, among, called) for service in among}
+    roots = {service for service in among if all(service in below[deeper] for deeper in below[service])}
+    return {
+        root: frozenset(each for each in among if each == root or (root in below[each] and each not in roots))
+        for root in roots
+    }
+
+
+def _below(service: str, among: set[str], called: Mapping[str, set[str]]) -> set[str]:
+    """Return those that a service reaches through others of them, and one that is well between two."""
+    found: set[str] = set()
+    waiting = [service]
+    while waiting:
+        near = called.get(waiting.pop(), set())
+        beyond = {each for well in near - among for each in called.get(well, ())}
+        new = ((near | beyond) & among) - found
+        found |= new
+        waiting += new
+    return found

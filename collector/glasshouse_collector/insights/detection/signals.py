@@ -28,17 +28,23 @@ class SignalKind(StrEnum):
 SUPPORTING: Final = frozenset({SignalKind.TRAFFIC, SignalKind.MORE_CALLS, SignalKind.METRIC})
 """Kinds that say more about an incident, and are none by themselves: nobody is harmed by them alone."""
 _WHAT: Final = {
-    SignalKind.ERRORS: "errors in",
-    SignalKind.SLOW: "slow:",
-    SignalKind.SLOWEST: "slowest calls of",
-    SignalKind.SILENT: "silent:",
-    SignalKind.MISSING_CALLS: "calls missing:",
-    SignalKind.MORE_CALLS: "more calls a request:",
-    SignalKind.TRAFFIC: "more requests:",
-    SignalKind.EXCEPTION: "exceptions in",
-    SignalKind.LOG_PATTERN: "log records of",
-    SignalKind.METRIC: "metric of",
+    SignalKind.ERRORS: "errors in {service} {operation}",
+    SignalKind.SLOW: "slow calls of {service} {operation}",
+    SignalKind.SLOWEST: "a slow tail of {service} {operation}",
+    SignalKind.SILENT: "{service} is silent",
+    SignalKind.MISSING_CALLS: "calls missing in {service}: {operation}",
+    SignalKind.MORE_CALLS: "more calls a request in {service}: {operation}",
+    SignalKind.TRAFFIC: "more requests to {service}",
+    SignalKind.EXCEPTION: "{operation} in {service}",
+    SignalKind.LOG_PATTERN: "“{operation}” logged by {service}",
+    SignalKind.METRIC: "{operation} of {service} shifted",
 }
+_TAILS: Final = {SignalKind.SLOW: SignalKind.SLOWEST, SignalKind.SLOWEST: SignalKind.SLOW}
+"""The same trouble, seen in most calls or in few."""
+UPWARD: Final = frozenset(
+    {SignalKind.ERRORS, SignalKind.SLOW, SignalKind.SLOWEST, SignalKind.EXCEPTION, SignalKind.LOG_PATTERN}
+)
+"""Kinds that a service passes on to those who call it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,18 @@ class Signal:
     @property
     def what(self) -> str:
         """What it is, without numbers: the same thing a minute later has the same name."""
+        return self._named(self.kind)
+
+    @property
+    def alike(self) -> tuple[str, ...]:
+        """Names of what would be the same trouble of the same operation."""
+        return tuple(self._named(kind) for kind in (self.kind, _TAILS.get(self.kind)) if kind)
+
+    def _named(self, kind: SignalKind) -> str:
         named = " ".join(self.operation.split())
         shown = named if len(named) <= MOST_NAME else f"{named[: MOST_NAME - 1]}…"
-        return f"{_WHAT[self.kind]} {self.service or '(no service.name)'} {shown}".rstrip()
+        service = self.service or "(no service.name)"
+        return _WHAT[kind].format(service=service, operation=shown).strip()
 
     @property
     def sentence(self) -> str:
