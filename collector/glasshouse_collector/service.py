@@ -71,6 +71,7 @@ class Collector:
         try:
             journal = await asyncio.to_thread(self._open_journal)
             self._undo.push_async_callback(journal.close)
+            self.services.provide(Journal, journal)
             quotas = KeyQuotas()
             door = JournalDoor(self.codec, journal, self.metrics, self._clock, quotas)
             self.services.provide(Door, door)  # type: ignore[type-abstract]

@@ -1,7 +1,7 @@
 """Incidents, kept: those that are open, and those that were."""
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,8 +26,14 @@ _FEEDBACK: Final = table(
 )
 
 
+_RETHOUGHT: Final = "anew"
+
+
 class IncidentRow(Base):
-    """One incident; `told` is the status that its project was last told of in a log record."""
+    """One incident; `told` is the status that its project was last told of in a log record.
+
+    It is `anew` where another cause is found than was told. `alerted` are the labels of its alert.
+    """
 
     __tablename__ = "incidents"
     __table_args__ = (
@@ -48,6 +54,7 @@ class IncidentRow(Base):
     answer: Mapped[dict[str, Any]]
     fingerprint: Mapped[str] = mapped_column(String(MOST_FINGERPRINT))
     told: Mapped[str] = mapped_column(String(8), default="")
+    alerted: Mapped[dict[str, Any] | None]
 
 
 class Incidents:
@@ -75,6 +82,33 @@ class Incidents:
             if row is not None and row.project_id == incident.project:
                 for name, value in _columns(incident).items():
                     setattr(row, name, value)
+
+    def was_told(self, incident: Incident) -> bool:
+        """Tell whether its project was told of it, or Alertmanager."""
+        with self._database.session() as session:
+            row = session.get(IncidentRow, incident.id)
+            return row is not None and bool(row.told or row.alerted)
+
+    def rethink(self, incident: Incident) -> None:
+        """Keep one of which another cause is thought than was told: its project is told once more."""
+        self.update(incident)
+        with self._database.session() as session:
+            row = session.get(IncidentRow, incident.id, with_for_update=True)
+            if row is not None and row.told:
+                row.told = _RETHOUGHT
+
+    def alerted(self, incident: Incident, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the labels that its alert has: those that were kept first, by whichever collector.
+
+        What is resolved, and nobody was alerted of, has none, and keeps none.
+        """
+        with self._database.session() as session:
+            row = session.get(IncidentRow, incident.id, with_for_update=True)
+            if row is None or (row.alerted is None and incident.status == "resolved"):
+                return {}
+            if row.alerted is None:
+                row.alerted = dict(labels)
+            return dict(row.alerted)
 
     def get(self, project: str, incident_id: str) -> Incident | None:
         """Return one of a project's, None where there is none."""

@@ -4,7 +4,8 @@ An alert says when it ends unless it is told again, so that one of a collector t
 itself; and one that has ended is told for a while, should Alertmanager have been away.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,6 +23,9 @@ _ROUNDS: Final = 4
 _AT_LEAST: Final = timedelta(minutes=3)
 _SECONDS: Final = 10.0
 
+Kept = Callable[[Incident, Mapping[str, str]], Mapping[str, str]]
+"""Returns the labels that an incident's alert was sent with first, by whichever collector; {}: with none."""
+
 
 class Alerts:
     """The alerts of one collector."""
@@ -31,18 +35,18 @@ class Alerts:
         token = config.alertmanager_token
         self._headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         self._lasts = max(_AT_LEAST, timedelta(seconds=_ROUNDS * config.interval_seconds))
-        self._labels: dict[str, dict[str, str]] = {}
 
     @property
     def wanted(self) -> bool:
         """Whether there is an Alertmanager to tell."""
         return bool(self._url)
 
-    async def tell(self, incidents: Sequence[Incident], now: datetime) -> None:
+    async def tell(self, incidents: Sequence[Incident], kept: Kept, now: datetime) -> None:
         """Tell of open incidents and of those that ended lately. Raises `Retryable`."""
-        alerts = [self._alert(incident, now) for incident in incidents]
-        known = {incident.id for incident in incidents}
-        self._labels = {name: labels for name, labels in self._labels.items() if name in known}
+        sent = [
+            (incident, await asyncio.to_thread(kept, incident, _labels(incident))) for incident in incidents
+        ]
+        alerts = [self._alert(incident, labels, now) for incident, labels in sent if labels]
         if not alerts:
             return
         try:
@@ -54,28 +58,38 @@ class Alerts:
             told = " ".join(answer.text.split())[:200]
             raise Retryable(f"insights.alertmanager_url: answered {answer.status_code}: {told}")
 
-    def _alert(self, incident: Incident, now: datetime) -> dict[str, Any]:
+    def _alert(self, incident: Incident, labels: Mapping[str, str], now: datetime) -> dict[str, Any]:
         cause = first_cause(incident)
-        # By its labels Alertmanager knows an alert again: what is found out later must not make another.
-        labels = self._labels.setdefault(
-            incident.id,
-            {
-                "alertname": ALERT,
-                "incident_id": incident.id,
-                "project": incident.project,
-                "service_name": cause.get("service") or (incident.services[0] if incident.services else ""),
-                "severity": incident.severity.value,
-            },
-        )
         annotations = {
             "summary": incident.title,
             "description": reason_of(incident),
+            "first_told": incident.answer.get("first_told", {}).get("title", ""),
+            "severity": incident.severity.value,
+            "service_name": _suspect(incident),
+            "root_cause_kind": cause.get("kind", ""),
             "services": ", ".join(incident.services),
             "trace_ids": ", ".join(trace_ids_of(incident)),
         }
         return {
-            "labels": {name: value for name, value in labels.items() if value},
+            "labels": dict(labels),
             "annotations": {name: value for name, value in annotations.items() if value},
             "startsAt": incident.started_at.isoformat(),
             "endsAt": (incident.ended_at or now + self._lasts).isoformat(),
         }
+
+
+def _labels(incident: Incident) -> dict[str, str]:
+    """Return what an alert is known by; what is found out later goes into its annotations."""
+    labels = {
+        "alertname": ALERT,
+        "incident_id": incident.id,
+        "project": incident.project,
+        "service_name": _suspect(incident),
+        "severity": incident.severity.value,
+    }
+    return {name: value for name, value in labels.items() if value}
+
+
+def _suspect(incident: Incident) -> str:
+    """Return the service of the first cause; where none is known the first that was strange."""
+    return str(first_cause(incident).get("service", "")) or next(iter(incident.services), "")

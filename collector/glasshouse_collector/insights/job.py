@@ -23,13 +23,13 @@ from glasshouse_collector.insights.failures import Failures
 from glasshouse_collector.insights.rounds import CAUGHT_UP, Rounds
 from glasshouse_collector.insights.settings import InsightsConfig
 from glasshouse_collector.insights.telling import log_request
+from glasshouse_collector.journal import Journal
 from glasshouse_collector.store import Store
 
 log = logging.getLogger(__name__)
 
 LEASE: Final = "insights"
-_LEASE_SECONDS: Final = 90.0
-_LEASE_ROUNDS: Final = 2.5
+_LEASE_ROUNDS: Final = 2.0
 _ANALYSED_AT_ONCE: Final = 3
 """Of a project's incidents in a round; the others wait for the next one."""
 _STOP_SECONDS: Final = 10.0
@@ -42,13 +42,29 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _holder(services: Services) -> str:
+    """Return who the collector is: the same after it was killed, as one process alone has a journal."""
+    try:
+        return f"journal-{services.get(Journal).id}"
+    except LookupError:
+        return secrets.token_hex(8)
+
+
+def until_next_round(now: float, interval: float, settle: float) -> float:
+    """Return the seconds until the next round.
+
+    Rounds are when minutes have settled: one that began anywhere would judge each up to a round later.
+    """
+    return interval - (now - settle) % interval
+
+
 class InsightsJob:
     """The job's rounds. A round never raises: what fails is counted, said once, and tried at the next."""
 
     def __init__(
         self, config: InsightsConfig, services: Services, now: Callable[[], datetime] = utc_now
     ) -> None:
-        self.holder = secrets.token_hex(8)
+        self.holder = _holder(services)
         self.stopping = False
         self._config = config
         self._services = services
@@ -90,7 +106,7 @@ class InsightsJob:
                 told += await asyncio.to_thread(self._current, incidents, project, now)
         if self._alerts.wanted and not self.stopping:
             with self._step("alert"):
-                await self._alerts.tell(told, now)
+                await self._alerts.tell(told, incidents.alerted, now)
         if not self._failures:
             self._metrics.insights_last_round.set(now.timestamp())
 
@@ -110,7 +126,7 @@ class InsightsJob:
         return held
 
     def _hold(self, leases: Leases) -> bool:
-        seconds = max(_LEASE_SECONDS, _LEASE_ROUNDS * self._config.interval_seconds)
+        seconds = _LEASE_ROUNDS * self._config.interval_seconds
         return not self.stopping and leases.hold(LEASE, self.holder, seconds)
 
     async def _look(self, rounds: Rounds, leases: Leases, project: str, last: int) -> None:
@@ -209,8 +225,7 @@ class InsightsExtension:
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
-            began = time.monotonic()
             await self._job.round()
-            wait = max(self._config.interval_seconds - (time.monotonic() - began), 0.0)
+            wait = until_next_round(time.time(), self._config.interval_seconds, self._config.settle_seconds)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), wait)

@@ -1,7 +1,6 @@
 """What the job does with a project: looks at its minutes, keeps incidents, has them analysed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,14 +9,14 @@ from glasshouse_collector.control.incidents import Incidents
 from glasshouse_collector.core.access import SELF_PROJECT
 from glasshouse_collector.core.incidents import Incident
 from glasshouse_collector.insights.analysis import analyse
-from glasshouse_collector.insights.answer import answer_of
 from glasshouse_collector.insights.baselines import question_for
 from glasshouse_collector.insights.detection import detect
 from glasshouse_collector.insights.detection.axis import minutes_of
 from glasshouse_collector.insights.detection.grouping import moment, nanoseconds, window_of
 from glasshouse_collector.insights.detection.signals import MINUTE
-from glasshouse_collector.insights.findings import Analysis, FaultKind
+from glasshouse_collector.insights.findings import FaultKind
 from glasshouse_collector.insights.priors import priors_of
+from glasshouse_collector.insights.thinking import explained, is_rethought, looked_until, rethought
 from glasshouse_collector.insights.windows import Window
 from glasshouse_collector.store import ProjectStore, QueryLimits, Store
 from glasshouse_collector.store.project_store import EVERY_PROJECT
@@ -107,8 +106,13 @@ class Rounds:
         others = [window_of(other) for other in known if other.id != incident.id]
         question = question_for(view, window, self._limits, others)
         priors = priors_of(self._feedback, incident.project)
-        found = _explained(incident, analyse(view, question, self._limits, priors))
-        self._incidents.update(found)
+        analysis = analyse(view, question, self._limits, priors)
+        told = self._incidents.was_told(incident)
+        found = rethought(incident, analysis, known) if told else explained(incident, analysis)
+        if is_rethought(found) and not is_rethought(incident):
+            self._incidents.rethink(found)
+        else:
+            self._incidents.update(found)
         return found
 
     def _known(self, project: str, before: datetime) -> Sequence[Incident]:
@@ -121,7 +125,7 @@ class Rounds:
 def _is_to_be_analysed(incident: Incident) -> bool:
     if not incident.answer:
         return True
-    wanted, done = _analysed(incident), nanoseconds(datetime.fromisoformat(incident.answer["end_time"]))
+    wanted, done = _analysed(incident), nanoseconds(looked_until(incident))
     return done < wanted.start + _EARLY and wanted.end - done >= _AGAIN_AFTER
 
 
@@ -130,20 +134,3 @@ def _analysed(incident: Incident) -> Window:
     window = window_of(incident)
     first, last = minutes_of(window)
     return Window(first * MINUTE, min(max(last, first + 1) * MINUTE, first * MINUTE + LONGEST_ANALYSED))
-
-
-def _explained(incident: Incident, analysis: Analysis) -> Incident:
-    """Return it with its analysis: named after the first cause, which leads the services."""
-    answer = answer_of(analysis)
-    if not analysis.root_causes:
-        return replace(incident, answer=answer)
-    cause = analysis.root_causes[0]
-    kind = cause.kind.value.replace("_", " ")
-    where = " ".join(filter(None, (cause.service, cause.operation)))
-    return replace(
-        incident,
-        answer=answer,
-        title=f"{kind} in {where}" + (f" ({cause.dependency})" if cause.dependency else ""),
-        services=tuple(dict.fromkeys((cause.service, *incident.services))),
-        fingerprint=f"{cause.service}|{cause.kind.value}|{cause.operation}",
-    )

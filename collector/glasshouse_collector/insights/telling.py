@@ -48,7 +48,10 @@ def text_of(incident: Incident) -> str:
     if incident.status == "resolved":
         return f"Incident over: {incident.title}, from {since} to {_clock(incident.ended_at)}"
     reason = reason_of(incident)
-    return f"Incident: {incident.title}, since {since}" + (f". {reason}" if reason else "")
+    title = incident.title
+    if incident.answer.get("rethought"):
+        title = f"now thought to be {title} (first told: {incident.answer['first_told']['title']})"
+    return f"Incident: {title}, since {since}" + (f". {reason}" if reason else "")
 
 
 def reason_of(incident: Incident) -> str:

@@ -18,6 +18,7 @@ from glasshouse_collector.core.components import Door, Services
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.insights.job import InsightsJob
 from glasshouse_collector.insights.settings import InsightsConfig
+from glasshouse_collector.journal import Journal
 from glasshouse_collector.receivers.door import JournalDoor
 from glasshouse_collector.store import Store, StoreSettings
 from told_traffic import Shop, between
@@ -50,12 +51,14 @@ def start(store: Store, tmp_path: Path, frames: Frames) -> Iterator[Start]:
     """Return what starts a collector's job on the shared database."""
     with ExitStack() as opened:
 
-        def started(**config: Any) -> Collector:
+        def started(journal: Journal | None = None, **config: Any) -> Collector:
             database = Database.open(f"sqlite:///{tmp_path / 'control.db'}")
             opened.callback(database.close)
             services, metrics = Services(), Metrics()
             services.provide(Metrics, metrics)
             services.provide(Store, store)
+            if journal is not None:
+                services.provide(Journal, journal)
             for kind in (Incidents, Feedback, Leases):
                 services.provide(kind, kind(database))
             door = JournalDoor(best_codec(), frames, metrics, SystemClock())

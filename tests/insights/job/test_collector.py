@@ -34,6 +34,20 @@ def test_it_runs_by_default_and_ends_with_the_collector(tmp_path: Path) -> None:
         assert "insights:" not in collector.log()
 
 
+def test_one_that_was_killed_leads_again_at_once(tmp_path: Path) -> None:
+    """Its lease would last for two hours."""
+    seldom = {"GLASSHOUSE_EXTENSIONS__INSIGHTS__INTERVAL_SECONDS": "3600"}
+    for end in (CollectorProcess.kill, CollectorProcess.stop):
+        collector = CollectorProcess(tmp_path / "data", env=seldom)
+        try:
+            until(
+                lambda running=collector: metric(running, "glasshouse_insights_leader") == 1,  # type: ignore[misc]
+                "the collector does the job",
+            )
+        finally:
+            end(collector)
+
+
 def test_it_is_off_where_the_user_says_so(tmp_path: Path) -> None:
     """And the collector is the same otherwise."""
     off = {"GLASSHOUSE_EXTENSIONS__INSIGHTS__ENABLED": "false"}

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +14,20 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, SeverityNumber
 
 from alertmanager_server import alertmanager_server
 from collector_process import until
+from glasshouse_collector.control.feedback import Feedback
+from glasshouse_collector.control.incidents import Incidents
 from glasshouse_collector.control.leases import Leases
+from glasshouse_collector.core.clock import SystemClock
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.incidents import Severity
 from glasshouse_collector.core.metrics import Metrics
-from glasshouse_collector.insights.job import LEASE, InsightsExtension, InsightsJob
+from glasshouse_collector.insights.findings import Analysis, FaultKind, RootCause
+from glasshouse_collector.insights.job import LEASE, InsightsExtension, InsightsJob, until_next_round
+from glasshouse_collector.insights.rounds import Rounds
 from glasshouse_collector.insights.settings import InsightsConfig
+from glasshouse_collector.insights.thinking import rethought
+from glasshouse_collector.insights.windows import Question, Window
+from glasshouse_collector.journal import Journal, JournalSettings
 from glasshouse_collector.store import ProjectStore, QueryLimits, Store
 from scripted_endpoint import free_port
 from told_traffic import MINUTE, Shop, between
@@ -103,6 +112,27 @@ def test_who_was_killed_is_taken_over_from(start: Start, frames: Frames) -> None
     assert len(frames.frames) == 2
 
 
+def test_who_was_killed_and_comes_back_goes_on_at_once(start: Start, tmp_path: Path) -> None:
+    """On the same folder it is the same holder; another one waits still."""
+
+    async def with_its_journal() -> None:
+        settings = JournalSettings(tmp_path / "journal", "os", 1 << 30, 4096)
+        journal = Journal.open(settings, Metrics(), SystemClock())
+        killed, back, another = start(journal=journal), start(journal=journal), start()
+        for collector, leads in ((killed, 1), (another, 0), (back, 1)):
+            await collector.job.round()
+            assert collector.metric("glasshouse_insights_leader") == leads
+        await journal.close()
+
+    asyncio.run(with_its_journal())
+
+
+@pytest.mark.parametrize(("now", "waits"), [(1000.0, 40.0), (1019.5, 20.5), (1040.0, 60.0), (1040.5, 59.5)])
+def test_rounds_are_when_minutes_have_settled(now: float, waits: float) -> None:
+    """Whenever the collector began."""
+    assert until_next_round(now, interval=60, settle=20) == waits
+
+
 def test_who_lost_its_lease_while_it_looked_keeps_nothing(
     start: Start, frames: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +202,92 @@ def test_alertmanager_has_one_alert_until_it_is_over(start: Start, store: Store,
         second.look(ENDS + 8)
         until(lambda: not server.alerts(), "the alert is resolved")
         assert second.incidents("lately")[0].status == "resolved"
+
+
+def test_its_labels_stay_whatever_is_found_out_later(start: Start, store: Store, tmp_path: Path) -> None:
+    """Another collector that thinks otherwise has the same alert, and resolves that."""
+    lately = time.time_ns() // MINUTE * MINUTE - (ENDS + 2) * MINUTE
+    shop = Shop()
+    shop.payment.failing = between(BEGINS, ENDS, 0.6)
+    shop.keep(store, lately, MINUTES, project="labels")
+    with alertmanager_server(tmp_path) as server:
+        first, second = (start(alertmanager_url=server.url, projects=("labels",)) for _ in range(2))
+        first.begins = second.begins = lately
+        first.look(ENDS)
+        until(lambda: bool(server.alerts()), "Alertmanager has the alert")
+        (before,) = server.alerts()
+        (incident,) = first.incidents("labels")
+        elsewhere = {**incident.answer["root_causes"][0], "service": "search"}
+        answer = {**incident.answer, "root_causes": [elsewhere]}
+        changed = replace(incident, severity=Severity.CRITICAL, services=("search",), answer=answer)
+        second.services.get(Incidents).update(changed)
+        asyncio.run(first.job.release())
+        second.look(ENDS + 1)
+        until(
+            lambda: server.alerts()[0]["annotations"]["service_name"] == "search",
+            "Alertmanager has what was found out",
+        )
+        (alert,) = server.alerts()
+        assert alert["labels"] == before["labels"]
+        assert alert["annotations"]["severity"] == "critical"
+        second.look(ENDS + 8)
+        until(lambda: not server.alerts(), "the alert is resolved")
+
+
+def test_another_cause_than_was_told_is_told_once(
+    start: Start, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one stays in the answer; one that is unlikely changes nothing."""
+    collector = start()
+    collector.look(BEGINS + 3)
+    (first,) = collector.incidents()
+    told = first.answer["root_causes"][0]
+
+    def other(_: ProjectStore, question: Question, *__: object) -> Analysis:
+        return cause_in("search", confidence[0], question)
+
+    monkeypatch.setattr("glasshouse_collector.insights.rounds.analyse", other)
+    confidence = [0.3]
+    collector.look(BEGINS + 6)
+    (unlikely,) = collector.incidents()
+    assert (unlikely.title, unlikely.answer["root_causes"]) == (first.title, first.answer["root_causes"])
+    assert len(frames.frames) == 1
+    confidence = [0.8]
+    found = rounds_of(collector).analyse(unlikely)
+    collector.look(BEGINS + 7)
+    collector.look(BEGINS + 8)
+    (anew,) = collector.incidents()
+    assert anew.title == found.title == "slow code in search GET /search"
+    assert anew.answer["first_told"] == {"title": first.title, "root_cause": told}
+    assert anew.id == first.id
+    _, again = frames.records()
+    assert again[1].body.string_value.startswith(
+        f"Incident: now thought to be slow code in search GET /search (first told: {first.title}), since "
+    )
+    assert collector.metric("glasshouse_incidents_total", severity="critical", kind="slow_code") == 0
+
+
+def test_the_cause_of_another_incident_is_none_of_this_one(start: Start) -> None:
+    """However likely: it has been told by its own name."""
+    collector = start()
+    collector.look(BEGINS + 3)
+    (first,) = collector.incidents()
+    analysis = cause_in("search", 0.9, Question(Window(0, 1), ()))
+    other = replace(first, id="0" * 12, services=("search", "gateway"))
+    assert rethought(first, analysis, [first, other]).title == first.title
+    assert rethought(first, analysis, [first]).title == "slow code in search GET /search"
+
+
+def cause_in(service: str, confidence: float, question: Question) -> Analysis:
+    """Return an analysis that blames slow code of a service."""
+    cause = RootCause(service, f"GET /{service}", FaultKind.SLOW_CODE, 1.0, confidence, "slow", (), ())
+    return Analysis(question, (cause,), (), 1, 1, 1, 1, ())
+
+
+def rounds_of(collector: Collector) -> Rounds:
+    """Return what looks at projects, on the collector's store and database."""
+    get = collector.services.get
+    return Rounds(get(Store), get(Incidents), get(Feedback), QueryLimits(), "test")
 
 
 def test_an_alertmanager_that_is_away_holds_up_nothing(
