@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from time import time_ns
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ Serve = Callable[..., httpx.Client]
 MS = MILLISECOND
 USUAL = 40
 SLOW, FAILED, SHORT, CHATTY, USUAL_ONE, STRANGE, DELAYED, OTHERS = range(1001, 1009)
-LONE = 2001
+LONE, ROOTLESS, YOUNG = range(2001, 2004)
 
 
 def checkout(  # noqa: PLR0913  (what is wrong with it)
@@ -216,6 +217,24 @@ def test_too_few_siblings_are_told(client: httpx.Client) -> None:
     assert (finding["service"], finding["operation"], finding["kind"]) == ("batch", "night job", "exception")
     [span] = told["spans"]
     assert (span["usual_own_time_ns"], span["usual_p95_ns"]) == (None, None)
+
+
+def test_a_trace_that_is_still_arriving_lacks_nothing(client: httpx.Client, filled: Store) -> None:
+    """Neither where its root is not there yet, nor where it has only just ended."""
+    rootless = [replace(span, trace=ROOTLESS) for span in checkout(ROOTLESS, NOON + 30_000 * MS)]
+    kept = [span for span in rootless if span.service not in {"gateway", "checkout"}]
+    now = time_ns()
+    young = checkout(YOUNG, now - 5000 * MS, with_stock=False)
+    usual = [span for number in range(4000, 4040) for span in checkout(number, now - 600_000 * MS)]
+    keep(filled, RequestKind.TRACES, Signal.TRACES, spans_request([*kept, *young, *usual]), "arriving")
+    told = explained(client, ROOTLESS)
+    assert told["notes"][0].startswith("the trace may not be complete yet: its root has not arrived")
+    assert told["missing_calls"] == []
+    told = explained(client, YOUNG)
+    assert told["notes"][0].startswith("the trace may not be complete yet: it ended less than 30 seconds ago")
+    assert told["compared"]
+    assert (told["missing_calls"], told["missing_logs"]) == ([], [])
+    assert "early_return" not in {finding["kind"] for finding in told["findings"]}
 
 
 def test_a_trace_of_another_project_is_none(client: httpx.Client) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +19,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_collector.core.redaction import Re2Pattern
-from glasshouse_collector.core.registry import describe
 from glasshouse_collector.insights.findings import FaultKind
 
 BUILT_IN: Final = Path(__file__).with_name("knowledge.yaml")
@@ -113,14 +112,16 @@ class Knowledge:
 
     @staticmethod
     def _score(when: When, symptoms: Symptoms) -> float:
+        fitting = set(when.kinds) & set(symptoms.kinds)
+        # A metric that rose beside slow code is no reason to go by what helps where memory leaks.
+        metrics = symptoms.metrics if fitting or not (when.kinds and symptoms.kinds) else ()
         by_text = (
             _BY_CAUSE * _any(when.messages, symptoms.messages)
             + _BY_CAUSE * _any(when.exceptions, symptoms.exceptions)
-            + _BY_CAUSE * _any(when.metrics, symptoms.metrics)
+            + _BY_CAUSE * _any(when.metrics, metrics)
             + _BY_OTHERS * _any(when.messages, symptoms.other_messages)
             + _BY_OTHERS * _any(when.exceptions, symptoms.other_exceptions)
         )
-        fitting = set(when.kinds) & set(symptoms.kinds)
         by_kind = (_BY_KIND if fitting - _VAGUE else _BY_VAGUE_KIND) if fitting else 0.0
         score = by_text + by_kind
         if when.count_over is None:
@@ -169,5 +170,41 @@ def _read(path: Path) -> tuple[KnownPattern, ...]:
     try:
         return _KnowledgeFile.model_validate(written).patterns
     except ValidationError as invalid:
-        told = [line.removeprefix(": ") for line in describe(invalid).splitlines()]
+        told = (_mistake(dict(error), written) for error in invalid.errors())
         raise ConfigurationError("\n".join(f"knowledge_file: {path}: {line}" for line in told)) from None
+
+
+def _mistake(error: dict[str, Any], written: dict[str, Any]) -> str:
+    """Return one mistake in words, at its pattern: `pattern 1 (own): titel: no such setting`."""
+    where = [str(part) for part in error["loc"]]
+    if where[:1] == ["patterns"] and len(where) > 1:
+        pattern = written["patterns"][error["loc"][1]]
+        name = f" ({pattern['id']})" if isinstance(pattern, dict) and "id" in pattern else ""
+        where = [f"pattern {error['loc'][1] + 1}{name}", ".".join(where[2:])]
+    elif where == ["patterns"] and error["type"] == "missing":
+        return "patterns: is expected, with a list below it"
+    return ": ".join(filter(None, [*where, _expected(error)]))
+
+
+def _expected(error: dict[str, Any]) -> str:
+    """Return what is wrong with a value, and what would be right."""
+    bounds, given = error.get("ctx", {}), repr(error["input"])
+    expected = {
+        "extra_forbidden": "no such setting",
+        "missing": "a value is needed",
+        "string_too_short": f"{given}: at least {bounds.get('min_length')} characters are expected",
+        "string_too_long": f"at most {bounds.get('max_length')} characters are expected",
+        "string_pattern_mismatch": f"{given}: a text that matches {bounds.get('pattern')} is expected",
+        "string_type": f"{given}: a text is expected",
+        "enum": f"{given}: {bounds.get('expected')} is expected",
+        "too_short": "at least one line is expected",
+        "tuple_type": "a list is expected",
+        "model_type": "settings with their values are expected",
+    }
+    if error["type"] in expected:
+        return expected[error["type"]]
+    told = str(error["msg"])
+    if error["type"] != "value_error":
+        return f"{given}: {told.replace('Input should be ', '').replace('valid ', '')} is expected"
+    told = told.removeprefix("Value error, ")
+    return told if isinstance(error["input"], dict) else f"{told} (got {given})"

@@ -54,9 +54,20 @@ class InsightsConfig(ComponentConfig):
     def _holds_patterns(cls, path: Path | None) -> Path | None:
         try:
             load_knowledge(path)
-        except ConfigurationError as wrong:
-            raise ValueError(str(wrong).replace("knowledge_file: ", "")) from None
+        except ConfigurationError as wrong:  # no ValueError: each of its lines names the file and the field
+            lines = (f"extensions.insights.{line}" for line in str(wrong).splitlines())
+            raise ConfigurationError("\n".join(lines)) from None
         return path
+
+    @field_validator("llm")
+    @classmethod
+    def _key_is_there(cls, llm: LlmConfig | None) -> LlmConfig | None:
+        if llm is not None and llm.api_key_file is not None and not llm.api_key_file.is_file():
+            raise ConfigurationError(
+                f"extensions.insights.llm.api_key_file: {llm.api_key_file}: there is no such file; "
+                "one that holds the key alone is expected"
+            )
+        return llm
 
     @property
     def knowledge(self) -> Knowledge:

@@ -144,7 +144,7 @@ def test_errors_of_spans_logs_and_exceptions_are_each_told_once(store: Store) ->
         ("a", "Boom", "GET /a/*", "1", 1),
         ("a", "Boom", "a.log", "2", 1),
         ("b", "HTTP 502", "GET /b/*", "upstream", 2),
-        ("c", "error.type gone", "job", "", 1),
+        ("c", "gone", "job", "", 1),
         ("e", "log record", "e.log", "order <number> was lost", 2),
     }
 
@@ -270,3 +270,12 @@ def test_the_question_is_not_about_other_times(store: Store) -> None:
         store.of_project("edge"), replace(NOTHING_FOUND, question=replace(QUESTION, baselines=())), [], LIMITS
     )
     assert [group.count for group in told.error_groups] == [2]
+
+
+def test_a_cause_that_is_a_guess_does_not_say_what_to_do(store: Store) -> None:
+    """Nor does anything stand in the timeline twice."""
+    guess = replace(CAUSE, confidence=0.2, kind=FaultKind.MEMORY_LEAK, evidence=CAUSE.evidence * 2)
+    told = explain(store.of_project("guess"), replace(ANALYSIS, root_causes=(guess,)), [], LIMITS)
+    assert (told.patterns, told.suggestion) == ((), "- Look at POST /pay of payment first.")
+    texts = [moment.text for moment in told.timeline]
+    assert len(texts) == len(set(texts))

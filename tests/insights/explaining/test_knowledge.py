@@ -57,7 +57,7 @@ EXCEPTIONS = {
     "HTTP 429": "rate_limited",
     "HTTP 504": "timeout",
     "HTTP 401": "authentication",
-    "error.type timeout": "timeout",
+    "timeout": "timeout",
     "socket.gaierror": "dns",
     "psycopg.errors.DeadlockDetected": "deadlock",
     "tenacity.RetryError": "retry_storm",
@@ -186,18 +186,27 @@ def test_an_own_file_adds_patterns_and_replaces_those_of_the_same_id(tmp_path: P
         ("a: [", "while parsing"),
         ("\x00", "unacceptable character"),
         ({"patterns": []}, "at least one pattern is expected below patterns:"),
-        ({"patterns": [{**OWN, "id": "No Good"}]}, "patterns.0.id: String should match pattern"),
+        (
+            {"patterns": [{**OWN, "id": "No Good"}]},
+            "pattern 1 (No Good): id: 'No Good': a text that matches ",
+        ),
         ({"patterns": [OWN, OWN]}, "the id billing_closed is there twice; each needs one of its own"),
-        ({"patterns": [{**OWN, "severity": 1}]}, "patterns.0.severity: no such setting"),
+        ({"patterns": [{**OWN, "severity": 1}]}, "pattern 1 (billing_closed): severity: no such setting"),
         ({"patterns": [{**OWN, "when": {}}]}, "messages, exceptions, kinds, metrics or count_over is needed"),
-        ({"patterns": [{**OWN, "when": {"messages": ["(a"]}}]}, "patterns.0.when.messages.0: no RE2 pattern"),
+        (
+            {"patterns": [{**OWN, "when": {"messages": ["(a"]}}]},
+            "pattern 1 (billing_closed): when.messages.0: no RE2 pattern",
+        ),
         ({"patterns": [{**OWN, "when": {"messages": [r"(?=a)b"]}}]}, "no RE2 pattern"),
-        ({"patterns": [{**OWN, "when": {"kinds": ["sad"]}}]}, "patterns.0.when.kinds.0: Input should be"),
+        (
+            {"patterns": [{**OWN, "when": {"kinds": ["sad"]}}]},
+            "pattern 1 (billing_closed): when.kinds.0: 'sad': 'exception', ",
+        ),
         (
             {"patterns": [{**OWN, "suggestion": []}]},
-            "patterns.0.suggestion: Tuple should have at least 1 item",
+            "pattern 1 (billing_closed): suggestion: at least one line is expected",
         ),
-        ({"patterns": [{"id": "x1"}]}, "patterns.0.title: a value is needed"),
+        ({"patterns": [{"id": "x1"}]}, "pattern 1 (x1): title: a value is needed"),
         ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
     ],
 )
@@ -218,3 +227,12 @@ def test_a_file_that_is_not_there_or_too_large_is_said(tmp_path: Path) -> None:
     large.write_bytes(BUILT_IN.read_bytes() + b"#" * (1 << 20))
     with pytest.raises(ConfigurationError, match="larger than 1048576 bytes"):
         load_knowledge(large)
+
+
+def test_a_metric_beside_another_kind_of_fault_tells_nothing() -> None:
+    """Memory that rises while code is slow is no reason to restart what holds the most."""
+    slow = Symptoms(kinds=[FaultKind.SLOW_CODE], metrics=["process.memory.usage"])
+    assert "out_of_memory" not in [each.id for each in BUILT.fitting(slow)]
+    leak = Symptoms(kinds=[FaultKind.MEMORY_LEAK], metrics=["process.memory.usage"])
+    assert BUILT.fitting(leak)[0].id == "out_of_memory"
+    assert BUILT.fitting(Symptoms(metrics=["process.memory.usage"]))[0].id == "out_of_memory"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from glasshouse_collector.core.errors import ConfigurationError
 from glasshouse_collector.core.registry import describe
 from glasshouse_collector.insights.knowledge import load_knowledge
 from glasshouse_collector.insights.llm.settings import LlmConfig
@@ -67,12 +68,21 @@ def test_a_key_of_a_file_is_read_at_each_question(tmp_path: Path) -> None:
 def test_patterns_of_ones_own_are_checked_with_the_settings(tmp_path: Path) -> None:
     """So that a wrong file ends the start, with its field; a good one is what explanations go by."""
     own = tmp_path / "own.yaml"
-    own.write_text("patterns: [{id: own, title: Mine, when: {messages: ['(a']}, suggestion: [Wait.]}]")
-    with pytest.raises(ValidationError) as wrong:
+    own.write_text("patterns: [{id: own, when: {messages: ['(a']}, suggestion: [Wait.]}]")
+    with pytest.raises(ConfigurationError) as wrong:
         InsightsConfig(knowledge_file=own)
-    told = describe(wrong.value, "extensions.insights")
-    assert told.startswith(f"extensions.insights.knowledge_file: {own}: patterns.0.when.messages.0: no RE2")
+    at = f"extensions.insights.knowledge_file: {own}: pattern 1 (own): "
+    title, messages = str(wrong.value).splitlines()
+    assert messages.startswith(f"{at}when.messages.0: no RE2 pattern")
+    assert title == f"{at}title: a value is needed"
     good = tmp_path / "good.yaml"
     good.write_text("patterns: [{id: own, title: Mine, when: {messages: [a]}, suggestion: [Wait.]}]")
     assert InsightsConfig(knowledge_file=good).knowledge.patterns[0].id == "own"
     assert InsightsConfig().knowledge == load_knowledge()
+
+
+def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """At the start, not at the first question."""
+    missing = tmp_path / "none"
+    with pytest.raises(ConfigurationError, match=f"llm.api_key_file: {missing}: there is no such file"):
+        InsightsConfig.model_validate({"llm": {"model": "m", "api_key_file": missing}})

@@ -30,7 +30,9 @@ _EXCEPTIONS: Final = """
 _SPANS: Final = r"""
     SELECT cityHash64('span', Service, Kind, Place) AS Id, cityHash64(TraceId, SpanId) AS Occurrence,
         toString(ServiceName) AS Service,
-        multiIf(SpanAttributes['error.type'] != '', concat('error.type ', SpanAttributes['error.type']),
+        multiIf(match(SpanAttributes['error.type'], '^[1-5][0-9][0-9]$'),
+            concat('HTTP ', SpanAttributes['error.type']),
+            SpanAttributes['error.type'] NOT IN ('', '_OTHER'), SpanAttributes['error.type'],
             SpanAttributes['http.response.status_code'] != '',
             concat('HTTP ', SpanAttributes['http.response.status_code']),
             SpanAttributes['rpc.response.status_code'] != '',

@@ -19,6 +19,8 @@ from glasshouse_collector.insights.knowledge import Knowledge, Symptoms, load_kn
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
 _MOST_MATCHED: Final = 3
+_SURE: Final = 0.3
+"""The confidence below which nobody is advised by what the first cause is taken for."""
 _MUCH: Final = 2.0
 """So many times as often as in normal times, and an error belongs to the incident."""
 
@@ -70,7 +72,7 @@ def _unusual(
 
 def _symptoms(analysis: Analysis, errors: Sequence[ErrorGroup]) -> Symptoms:
     """Return what patterns are held against: what the first cause shows, and what else went wrong."""
-    cause = analysis.root_causes[0] if analysis.root_causes else None
+    cause = next((it for it in analysis.root_causes[:1] if it.confidence >= _SURE), None)
     own = [group for group in errors if cause and group.service == cause.service]
     others = [group for group in errors if not cause or group.service != cause.service]
     evidence = cause.evidence if cause else ()

@@ -16,9 +16,14 @@ _MOST_TEXT: Final = 300
 def timeline(
     analysis: Analysis, errors: Sequence[ErrorGroup], changes: Sequence[Change]
 ) -> tuple[Moment, ...]:
-    """Return the moments in order; of very many those of changes and evidence stay longest."""
+    """Return the moments in order, each text once; of very many errors go first."""
     every = [*_bounds(analysis), *_of_evidence(analysis), *_of_changes(changes), *_of_errors(errors)]
-    kept = list(dict.fromkeys(every))[:MOST_MOMENTS]
+    first: dict[str, Moment] = {}
+    for moment in every:
+        known = first.setdefault(moment.text, moment)
+        if moment.time < known.time:
+            first[moment.text] = moment
+    kept = list(first.values())[:MOST_MOMENTS]
     return tuple(sorted(kept, key=lambda moment: (moment.time, _ORDER[moment.kind], moment.text)))
 
 

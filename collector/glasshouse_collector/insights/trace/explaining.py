@@ -1,5 +1,7 @@
 """Holds one trace against its normal siblings."""
 
+import time
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -29,11 +31,14 @@ from glasshouse_collector.insights.trace.reading import (
     read_siblings,
 )
 from glasshouse_collector.insights.trace.usual import HIGH, usual_of
+from glasshouse_collector.insights.windows import SECOND
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
 MOST_SPANS: Final = 1000
 """Told one by one: those that are unusual first."""
 _SHOWN: Final = 5
+_ARRIVES: Final = 30 * SECOND
+"""Spans are on their way for so long after the trace ends."""
 _SHARED: Final = ("TraceId", "SpanId", "Id", "Parent", "Service", "Operation", "Kind", "Start")
 _COLUMNS: Final = (*_SHARED, "Duration", "Failed")
 
@@ -95,7 +100,10 @@ def _excess(duration: int, usual: tuple[int, ...]) -> int:
 
 
 def _told(own: OwnTrace, root: Root, siblings: ReadSiblings, judged: Judged) -> TraceExplanation:
-    missing, extra = missing_calls(judged), extra_calls(judged)
+    doubts = _doubts(own, root)
+    if doubts:  # what is not there yet is not missing
+        judged = replace(judged, lines=replace(judged.lines, missing=()))
+    missing, extra = () if doubts else missing_calls(judged), extra_calls(judged)
     findings = findings_of(judged, missing, extra)
     failed = int(judged.columns.failed[judged.own].sum())
     durations = np.sort(np.array(siblings.durations, np.int64))
@@ -126,8 +134,30 @@ def _told(own: OwnTrace, root: Root, siblings: ReadSiblings, judged: Judged) -> 
         missing_lines=judged.lines.missing,
         extra_lines=judged.lines.extra,
         truncated=own.truncated or own.table.num_rows > MOST_SPANS or judged.lines.truncated,
-        notes=_notes(own, root, looked_for, judged),
+        notes=(*doubts, *_notes(own, root, looked_for, judged)),
     )
+
+
+def _doubts(own: OwnTrace, root: Root) -> tuple[str, ...]:
+    """Return why the trace may not be complete: it is too young, or spans name parents that are not there.
+
+    Where all of an older trace hangs from one parent alone, that one sends no telemetry.
+    """
+    parents = own.table.column("Parent").to_numpy()
+    orphans = np.unique(parents[(parents != 0) & ~np.isin(parents, own.table.column("Id").to_numpy())])
+    ends = own.table.column("Start").to_numpy() + own.table.column("Duration").to_numpy()
+    young = abs(time.time_ns() - int(ends.max())) < _ARRIVES  # clocks may be ahead
+    if not root.rooted and (young or len(orphans) > 1):
+        why = "its root has not arrived"
+    elif len(orphans) and (root.rooted or young):
+        why = (
+            f"{len(orphans)} of its spans have not arrived" if len(orphans) > 1 else "a span has not arrived"
+        )
+    elif young:
+        why = "it ended less than 30 seconds ago"
+    else:
+        return ()
+    return (f"the trace may not be complete yet: {why}; what is usual and not there is not told",)
 
 
 def _summary(
