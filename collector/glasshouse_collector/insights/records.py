@@ -2,13 +2,23 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from glasshouse_collector.insights.spans import SEARCHED_AROUND, Names, Places, Spans, coded, sample, times
+from glasshouse_collector.insights.spans import (
+    SEARCHED_AROUND,
+    Flags,
+    Names,
+    Places,
+    Spans,
+    coded,
+    sample,
+    times,
+)
 from glasshouse_collector.insights.windows import Question
 from glasshouse_collector.patterns.masking import mask
 from glasshouse_collector.patterns.mining import mine
@@ -19,13 +29,9 @@ MOST_SHAPES: Final = 20_000
 ERROR_LEVEL: Final = 17
 """The lowest severity number that is an error."""
 _READ: Final = f"""
-SELECT cityHash64(TraceId, SpanId) AS Id, cityHash64({SHAPE}) AS Shape,
-    toUnixTimestamp64Nano(Timestamp) AS Time, SeverityNumber AS Severity
-FROM otel_logs WHERE {{when}} LIMIT 1 BY Id, Shape, Time
-"""  # noqa: S608  (constants)
-_LINES: Final = f"""
-SELECT cityHash64({SHAPE}) AS Shape, any({LINE}) AS Line
-FROM otel_logs WHERE {{when}} GROUP BY Shape ORDER BY count() DESC LIMIT {MOST_SHAPES}
+SELECT any({LINE}) AS Line, groupArray(cityHash64(TraceId, SpanId)) AS Ids,
+    groupArray(toUnixTimestamp64Nano(Timestamp)) AS Times, groupArray(SeverityNumber) AS Severities
+FROM otel_logs WHERE {{when}} GROUP BY cityHash64({SHAPE}) ORDER BY count() DESC LIMIT {MOST_SHAPES}
 """  # noqa: S608  (constants)
 _OPEN, _CLOSE = "[({", "])}"
 _BEFORE_VALUES: Final = ":=\uff1a"
@@ -57,20 +63,19 @@ class Records:
 
 def read_records(store: ProjectStore, question: Question, spans: Spans, limits: QueryLimits) -> Records:
     """Return the log records whose span is among `spans`, each once; raises `EngineFailure`."""
-    when = _when(question, spans)
-    table = store.query_arrow(_READ.format(when=when), limits=limits)
-    lines = store.query_arrow(_LINES.format(when=when), limits=limits)
-    rows = _rows(spans, table.column("Id").to_numpy())
-    linked = rows >= 0
-    shapes = table.column("Shape").to_numpy()[linked]
-    shape, templates = _templates(shapes, lines)
-    statements = [statement_of(template) for template in templates]
-    statement, statement_texts = coded(pa.array(statements, pa.string()))
+    found = store.query_arrow(_READ.format(when=_when(question, spans)), limits=limits).combine_chunks()
+    ids, times, severity = (_flat(found, name) for name in ("Ids", "Times", "Severities"))
+    shape = np.repeat(np.arange(len(found)), [len(each) for each in found.column("Ids")])
+    rows = _rows(spans, ids)
+    wanted = (rows >= 0) & _first_of_each(ids, times, shape)
+    template, templates = coded(pa.array(_templates(found.column("Line").to_pylist()), pa.string()))
+    statement, statements = coded(pa.array([statement_of(each) for each in templates], pa.string()))
+    shape = shape[wanted]
     return Records(
-        span=rows[linked],
-        severity=table.column("Severity").to_numpy().astype(np.int32)[linked],
-        template=Names(shape, templates),
-        statement=Names(statement[shape] if len(statement) else shape, statement_texts),
+        span=rows[wanted],
+        severity=severity[wanted].astype(np.int32),
+        template=Names(template[shape], templates),
+        statement=Names(statement[template[shape]], statements),
     )
 
 
@@ -131,7 +136,7 @@ def _when(question: Question, spans: Spans) -> str:
     )
 
 
-def _rows(spans: Spans, ids: np.ndarray) -> Places:
+def _rows(spans: Spans, ids: npt.NDArray[Any]) -> Places:
     """Return the row of the span of each id, -1 where it is none of them."""
     if not len(spans):
         return np.full(len(ids), -1, np.int32)
@@ -141,16 +146,26 @@ def _rows(spans: Spans, ids: np.ndarray) -> Places:
     return np.where(spans.ids[rows] == ids, rows, -1).astype(np.int32)
 
 
-def _templates(shapes: np.ndarray, lines: pa.Table) -> tuple[Places, tuple[str, ...]]:
-    """Return each record's template; those of shapes too rare to be read say nothing (the empty template)."""
-    masked = [mask(said(line)) for line in lines.column("Line").to_pylist()]
+def _flat(table: pa.Table, name: str) -> npt.NDArray[Any]:
+    """Return what the lists of a column hold, one after the other."""
+    column = table.column(name).combine_chunks()
+    flat: npt.NDArray[Any] = column.flatten().to_numpy(zero_copy_only=False)
+    return flat
+
+
+def _first_of_each(*columns: npt.NDArray[Any]) -> Flags:
+    """Tell which rows are the first of all with the same values: a record may have been sent twice."""
+    order = np.lexsort(columns)
+    same = np.ones(max(len(order) - 1, 0), np.bool_)
+    for column in columns:
+        same &= column[order][1:] == column[order][:-1]
+    first = np.ones(len(order), np.bool_)
+    first[order[1:][same]] = False
+    return first
+
+
+def _templates(lines: list[str]) -> list[str]:
+    """Return the template of each line."""
+    masked = [mask(said(line)) for line in lines]
     mined = mine(masked)
-    known = lines.column("Shape").to_numpy()
-    texts, place = np.unique(np.array(["", *(mined[line] for line in masked)], object), return_inverse=True)
-    order = np.argsort(known)
-    at = np.minimum(np.searchsorted(known, shapes, sorter=order), max(len(known) - 1, 0))
-    if not len(known):
-        return np.zeros(len(shapes), np.int32), ("",)
-    rows = order[at]
-    found = known[rows] == shapes
-    return np.where(found, place[1:][rows], place[0]).astype(np.int32), tuple(texts.tolist())
+    return [mined[line] for line in masked]

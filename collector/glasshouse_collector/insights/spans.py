@@ -12,7 +12,7 @@ from glasshouse_collector.insights.tree import NONE, Tree, grow
 from glasshouse_collector.insights.windows import SECOND, Question, Window
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
-MOST_SPANS: Final = 250_000
+MOST_SPANS: Final = 150_000
 """Of more in the incident, or in its baselines, one trace in so many is looked at."""
 SEARCHED_AROUND: Final = 60 * SECOND
 """How long before and after a window the spans of its traces are looked for."""
