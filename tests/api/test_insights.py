@@ -194,6 +194,20 @@ def test_a_window_is_analysed(api: ControlledApi) -> None:
     assert {each["service"] for each in others["root_causes"]} <= {"gateway"}
 
 
+def test_a_service_that_sent_nothing_is_refused(api: ControlledApi) -> None:
+    """With those that did: nothing would be found of it, and no feedback would count."""
+    key = api.key("calm", Scope.READ)
+    start, end = window(FAILING, 0)
+    known = "no service 'paiment' sent anything; checkout, gateway, payment did"
+    body = {"start": start, "end": end, "services": ["payment", "paiment"]}
+    refused = api.ask("POST", "/insights/analyze", key, body)
+    assert (refused.status_code, refused.json()["detail"]) == (400, f"services: {known}")
+    said = {"rating": -1, "lookback_minutes": 60, "service": "paiment", "kind": "bad_release"}
+    refused = api.ask("POST", "/insights/feedback", key, said)
+    assert (refused.status_code, refused.json()["detail"]) == (400, f"service: {known}")
+    assert api.ask("POST", "/insights/feedback", key, {**said, "service": "payment"}).status_code == 201
+
+
 def test_a_project_sees_its_own(api: ControlledApi) -> None:
     """What is broken elsewhere is nothing to it."""
     start, end = window(FAILING, 0)

@@ -8,6 +8,7 @@ from typing import Final
 from glasshouse_collector.api.insights.body import AnalyzeQuestion
 from glasshouse_collector.api.insights.calm import calm
 from glasshouse_collector.api.insights.explanation_model import Insights
+from glasshouse_collector.api.insights.known_services import require_known
 from glasshouse_collector.api.insights.lately import Lately, has_telemetry, read_lately
 from glasshouse_collector.api.insights.memory import Memory
 from glasshouse_collector.api.insights.model import AnalysisAnswer
@@ -53,7 +54,8 @@ def read_analysis(
     priors: Mapping[tuple[str, FaultKind], float],
     limits: QueryLimits,
 ) -> AnalysisAnswer:
-    """Return the root causes of a window; raises `EngineFailure`."""
+    """Return the root causes of a window; raises `EngineFailure`, and `Problem` for an unknown service."""
+    require_known(store, "services", asked.services, limits)
     incident, baselines = windows
     question = Question(incident, baselines) if baselines else question_for(store, incident, limits)
     question = replace(question, focus=frozenset(asked.services))

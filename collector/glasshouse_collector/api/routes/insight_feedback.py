@@ -8,12 +8,16 @@ from fastapi import APIRouter, Query, Request, Response
 from glasshouse_collector.api.control.access import control_problems
 from glasshouse_collector.api.exports import EXPORTABLE, EXPORTS, MEDIA_TYPES, encode, format_of
 from glasshouse_collector.api.insights.feedback_model import FeedbackPage, FeedbackShown, FeedbackToGive
+from glasshouse_collector.api.insights.known_services import require_known
 from glasshouse_collector.api.insights.place import parse_feedback_place, written_feedback_place
 from glasshouse_collector.api.insights.remembered import Remembered, one_project
 from glasshouse_collector.api.logs.place import fingerprint
 from glasshouse_collector.api.problems import BODY_PROBLEMS, PROBLEMS, Problem, answers
 from glasshouse_collector.api.wrong_fields import asks_for
 from glasshouse_collector.core.components import Services
+from glasshouse_collector.core.errors import Retryable
+from glasshouse_collector.store import QueryLimits, Store
+from glasshouse_collector.store.engine import EngineFailure
 
 MOST_FEEDBACK = 1000
 
@@ -37,10 +41,13 @@ def feedback_routes(services: Services) -> APIRouter:
         """
         project = one_project(request)
         with control_problems():
-            known = feedback.incident_id is None or remembered.incidents.get(project, feedback.incident_id)
-            if not known:
+            about = feedback.incident_id and remembered.incidents.get(project, feedback.incident_id)
+            if feedback.incident_id and not about:
                 raise Problem(HTTPStatus.NOT_FOUND, f"there is no incident {feedback.incident_id}")
-            return FeedbackShown.of(remembered.feedback.add(project, feedback.given()))
+            given = feedback.given()
+            if not about or given.service not in about.services:
+                _require_known(services, project, given.service)
+            return FeedbackShown.of(remembered.feedback.add(project, given))
 
     @routes.get(
         "/insights/feedback",
@@ -76,3 +83,11 @@ def feedback_routes(services: Services) -> APIRouter:
         return Response(encode(told, "feedback", wanted), media_type=MEDIA_TYPES[wanted])
 
     return routes
+
+
+def _require_known(services: Services, project: str, service: str) -> None:
+    """Refuse a service that never sent anything; where the store cannot be asked, take it."""
+    try:
+        require_known(services.get(Store).of_project(project), "service", [service], QueryLimits())
+    except (LookupError, EngineFailure, Retryable):
+        return
