@@ -104,9 +104,9 @@ def _said(spans: Spans, records: Records, each: Deviation) -> tuple[str, Evidenc
         first = _subject(spans, records, Event(event.of, event.subject))
         second = _subject(spans, records, Event(*event.other))
         if event.of is EventKind.CALL:
-            return f"{first} is made less often than {second}", EvidenceKind.MISSING_CALLS, ""
+            return f"{first} is not made with each {second}", EvidenceKind.MISSING_CALLS, ""
         return (
-            f"{first} is said less often than {second}",
+            f"{first} is not said with each {second}",
             EvidenceKind.MISSING_LOG,
             _text(records, event.of, event.subject),
         )
