@@ -234,10 +234,37 @@ def test_a_project_that_falls_silent_whole_is_not_in_trouble(store: Store) -> No
 def test_little_is_not_judged(store: Store) -> None:
     """A few minutes of telemetry tell nothing of what is usual; neither does none."""
     shop = Shop()
-    shop.payment.failing = between(6, 20, 0.9)
-    shop.keep(store, START, 10, project="young")
+    shop.payment.failing = between(5, 20, 0.9)
+    shop.keep(store, START, 9, project="young")
     assert not found(store, "young")
     assert not found(store, "nobody")
+
+
+def test_soon_after_the_first_minute_what_is_overwhelming_is_found(store: Store) -> None:
+    """By ten minutes of telemetry."""
+    shop = Shop()
+    shop.payment.failing = between(9, 20, 0.9)
+    shop.keep(store, START, 12, project="early")
+    (incident,) = found(store, "early", last=10)
+    assert incident.services == ("payment",)
+
+
+def test_trouble_that_follows_another_one_is_told_by_itself(store: Store) -> None:
+    """Of another service, one that the same caller suffers from, a minute after."""
+    shop = Shop()
+    shop.payment.failing = between(BEGINS, BEGINS + 3, 0.5)
+    shop.checkout.failing = between(BEGINS, BEGINS + 3, 0.5)
+    shop.gateway.failing = between(BEGINS, BEGINS + 3, 0.5)
+    shop.search.parent = "gateway"
+    shop.search.milliseconds = between(BEGINS + 4, ENDS, 100.0, 20.0)
+    shop.gateway.milliseconds = between(BEGINS + 4, ENDS, 120.0, 40.0)
+    shop.keep(store, START, MINUTES, project="follows")
+    first, second = found(store, "follows")
+    assert first.last_seen_at == at(BEGINS + 3)
+    assert {"payment", "checkout"} <= set(first.services)
+    assert "search" not in first.services
+    assert "search" in second.services
+    assert second.started_at == at(BEGINS + 4)
 
 
 def test_the_jobs_own_records_are_no_signals(store: Store) -> None:

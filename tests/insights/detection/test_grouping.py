@@ -188,3 +188,16 @@ def test_signals_are_named_as_people_say_it() -> None:
         SignalKind.LOG_PATTERN: "“Thing” logged by payment",
         SignalKind.METRIC: "Thing of payment shifted",
     }
+
+
+def test_what_was_strange_in_minutes_before_explains_nothing_new() -> None:
+    """It is judged for three minutes, however short it was."""
+    group = grouping()
+    for minute in (NOW, NOW + 1, NOW + 2):
+        group.absorb(minute, [signal("payment", minute), signal("gateway", minute)])
+    slow: dict[str, Any] = {"kind": SignalKind.SLOW, "after": 0.9}
+    late = [signal("search", NOW + 4, **slow), signal("gateway", NOW + 4, **slow)]
+    group.absorb(NOW + 4, [signal("payment", NOW + 2), signal("gateway", NOW + 2), *late])
+    first, second = group.changed
+    assert first.last_seen_at == moment((NOW + 3) * MINUTE)
+    assert set(second.services) == {"search", "gateway"}

@@ -89,16 +89,57 @@ def test_more_series_need_more() -> None:
     assert needed(1000) - needed(1) == pytest.approx(np.log(1000))
 
 
-def test_few_normal_minutes_are_no_basis() -> None:
-    """Nothing is judged by less than ten."""
+@pytest.mark.parametrize(
+    ("failing", "normal_minutes", "strange"),
+    [(8.0, 10, True), (8.0, 9, False), (90.0, 9, True), (90.0, 5, True), (90.0, 4, False)],
+)
+def test_few_normal_minutes_are_little_basis(failing: float, normal_minutes: int, strange: bool) -> None:
+    """By less than ten only what is overwhelming is told, by less than five nothing."""
     minutes = np.arange(FIRST, FIRST + MINUTES)
     calls = np.full((1, MINUTES), 100.0)
-    failed = np.where(minutes < FIRST + 200, 0.0, 90.0)[None]
+    failed = np.where(minutes < FIRST + 200, 0.0, failing)[None]
     counted = Counted(minutes, failed, calls, shares=True)
     now = FIRST + 202
-    normal = (minutes >= now - 14) & (minutes < now - 4)
-    assert judge(counted, now, normal, UP, needed(1)) is not None
-    assert judge(counted, now, normal & (minutes > now - 14), UP, needed(1)) is None
+    normal = (minutes >= now - 4 - normal_minutes) & (minutes < now - 4)
+    assert (judge(counted, now, normal, UP, needed(1)) is not None) == strange
+
+
+@pytest.mark.parametrize(("few", "many", "alarms_in"), [(1.0, 20.0, 0), (3.0, 30.0, 0), (0.3, 10.0, 1000)])
+def test_few_minutes_raise_next_to_nothing_by_chance(few: float, many: float, alarms_in: int) -> None:
+    """Also where the share that fails is another one each minute; of wild bursts, one in so many at most."""
+    dice = chance()
+    calls = dice.poisson(np.broadcast_to(60, (SERIES, MINUTES)))
+    failed = dice.binomial(calls, dice.beta(few, many, (SERIES, MINUTES)))
+    minutes = np.arange(FIRST, FIRST + MINUTES)
+    counted = Counted(minutes, failed.astype(np.float64), calls.astype(np.float64), shares=True)
+    found, judged = 0, 0
+    for now in range(FIRST + 20, FIRST + MINUTES, 7):
+        normal = (minutes >= now - 9) & (minutes < now - 4)
+        strange = judge(counted, now, normal, UP, needed(6 * SERIES))
+        found, judged = found + (0 if strange is None else len(strange.rows)), judged + SERIES
+    assert found <= (judged / alarms_in if alarms_in else 0)
+
+
+def test_few_minutes_tell_nothing_of_how_many_come() -> None:
+    """However many: that scatters more than a few minutes show."""
+    minutes = np.arange(FIRST, FIRST + 30)
+    counts = np.where(minutes < FIRST + 12, 5.0, 500.0)[None]
+    counted = Counted(minutes, counts, np.ones_like(counts), shares=False)
+    normal = (minutes >= FIRST) & (minutes < FIRST + 9)
+    assert judge(counted, FIRST + 13, normal, UP, needed(1)) is None
+
+
+@pytest.mark.parametrize(("calls", "found"), [(40, 0.9), (100, 1.0)])
+def test_what_is_overwhelming_is_found_in_its_first_minute(calls: int, found: float) -> None:
+    """Also where it began in the middle of it: half of the calls fail for 40 seconds."""
+    dice, begins = chance(), 200
+    often = dice.poisson(calls, (SERIES, MINUTES))
+    share = np.where(np.arange(MINUTES) == begins, 0.5 * 2 / 3, 0.0)
+    failed = dice.binomial(often, np.broadcast_to(share, often.shape)).astype(np.float64)
+    counted = Counted(np.arange(FIRST, FIRST + MINUTES), failed, often.astype(np.float64), shares=True)
+    strange = judge(counted, FIRST + begins, ALL, UP, needed(120))
+    assert strange is not None
+    assert len(strange.rows) >= found * SERIES
 
 
 def test_what_comes_rarely_has_not_gone_when_it_is_away() -> None:

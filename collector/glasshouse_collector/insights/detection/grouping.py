@@ -61,7 +61,7 @@ class Grouping:
     def absorb(self, minute: int, signals: Sequence[Signal]) -> None:
         """Take what was strange in a minute (of the Unix epoch), and end what was not for long enough."""
         until = moment((minute + 1) * MINUTE)
-        opening = [signal for signal in signals if signal.opens]
+        opening = [signal for signal in signals if signal.opens and not self._is_known(signal, minute)]
         if opening:
             if self._calls is None:
                 self._calls = self._callers(minute)
@@ -99,6 +99,10 @@ class Grouping:
                 self._grow(home, _with_more(parts[root], signals))
         if left:
             self._grow(None, _with_more([each for part in left.values() for each in part], signals))
+
+    def _is_known(self, signal: Signal, minute: int) -> bool:
+        """Tell whether it was strange in the minutes before alone, and is told: it explains nothing new."""
+        return signal.until <= minute * MINUTE and self._home(signal.service, [signal]) is not None
 
     def _parts(self, group: Sequence[Signal]) -> dict[str, list[Signal]]:
         """Return signals by the service that they may come from, each once."""

@@ -31,12 +31,17 @@ ALARMS_A_MINUTE: Final = 0.1 / (7 * 24 * 60)
 """How many false alarms all series of a project together may raise a minute: one in ten weeks."""
 JUDGED: Final = 3
 """Minutes that are looked at together: two of them are strange, or one is overwhelmingly."""
-_OVERWHELMING: Final = 3.0
+_OVERWHELMING: Final = 2.0
+"""Times what is asked for: one minute by itself is told at once, by chance once in e to the 30th or so."""
+_OVERWHELMING_EARLY: Final = 3.0
+"""While little is known of how normal minutes scatter."""
 _GAP: Final = 2
 """Minutes before those, which may be the beginning already."""
 _NORMAL: Final = 60
 """Normal minutes that a minute is compared with, the latest ones."""
 LEAST_NORMAL: Final = 10
+LEAST_KNOWN: Final = 5
+"""Normal minutes from which on overwhelming shares of calls are told; how many calls come scatters more."""
 _EXTREMES: Final = 1
 _TRIMMED: Final = 1.15
 """2 D is chi-squared by chance, with a mean of 1; without the largest of sixty it is lower by that."""
@@ -118,16 +123,18 @@ def judge(counted: Counted, minute: int, normal: Truths, change: Change, surpris
     """Return the series that changed so in the minutes up to and with `minute`; None where there are none.
 
     `normal` tells which minutes (columns) may be compared with: where those are fewer than `LEAST_NORMAL`,
-    nothing is strange.
+    only overwhelming shares are strange, and by fewer than `LEAST_KNOWN` nothing.
     """
     minutes = counted.minutes
     past = np.flatnonzero(normal & (minutes <= minute - JUDGED - _GAP) & (minutes > minute - HOURS * HOUR))
     past = past[-_NORMAL:]
     recent = np.flatnonzero((minutes > minute - JUDGED) & (minutes <= minute))
-    if len(past) < LEAST_NORMAL or not counted.series or not len(recent):
+    least = LEAST_KNOWN if counted.shares else LEAST_NORMAL
+    if len(past) < least or not counted.series or not len(recent):
         return None
     test = _Test(counted, past, up=change.up)
-    rows = np.flatnonzero(_persists(test.surprises(recent), surprise))
+    persists = _persists if len(past) >= LEAST_NORMAL else _overwhelms_early
+    rows = np.flatnonzero(persists(test.surprises(recent), surprise))
     if not len(rows):
         return None
     counted = counted.of(rows)
@@ -135,7 +142,7 @@ def judge(counted: Counted, minute: int, normal: Truths, change: Change, surpris
     found = test.surprises(recent)
     found[found <= _CLEARLY * _guard(test, minute, normal)[:, None]] = 0.0
     after, before = test.rates(recent, found)
-    strange = _persists(found, surprise) & _matters(after, before, change, shares=counted.shares)
+    strange = persists(found, surprise) & _matters(after, before, change, shares=counted.shares)
     if not change.up:
         strange &= test.steady
     kept = np.flatnonzero(strange)
@@ -247,6 +254,11 @@ def _persists(found: Numbers, surprise: float) -> Truths:
         return overwhelming
     both = ordered[:, 0] + ordered[:, 1] >= surprise + math.log(3) + math.log1p(surprise)
     return overwhelming | (both & (ordered[:, 1] >= surprise / 4))
+
+
+def _overwhelms_early(found: Numbers, surprise: float) -> Truths:
+    overwhelming: Truths = found.max(axis=1) >= _OVERWHELMING_EARLY * surprise
+    return overwhelming
 
 
 def _matters(after: Numbers, before: Numbers, change: Change, *, shares: bool) -> Truths:
