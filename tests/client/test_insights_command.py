@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from controlled_api import controlled_api
+from glasshouse.commands.insights_report import score_text
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
@@ -37,6 +38,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     services.provide(Store, store)
     with controlled_api(services, f"sqlite:///{folder}/control.db") as api:
         api.projects.create("calm")
+        api.projects.create("empty")
         yield str(api.client.base_url)
     store.close()
 
@@ -92,6 +94,16 @@ def test_it_says_that_nothing_did(run: Run) -> None:
     assert "Nothing unusual was found in the last hour." in shown
     assert "1. " not in shown
     assert "Cause" not in shown
+    assert shown.startswith("Last hour: ")
+
+
+def test_it_says_that_there_was_no_telemetry(run: Run) -> None:
+    """Rather than that all was well."""
+    shown = told(run("--project", "empty", "--since", "24h"))
+    assert shown.startswith("Last day: ")
+    assert "There was no telemetry in the last day." in shown
+    window = told(run("--project", "empty", "--start", "1h"))
+    assert "There was no telemetry in this time." in window
 
 
 def test_it_looks_at_one_window(run: Run) -> None:
@@ -119,6 +131,11 @@ def test_it_is_json_for_programs(run: Run) -> None:
         (("--start", "1h", "--since", "1h"), 2, "--since and --deep ask about the last minutes"),
         (("--start", "1h", "--end", "2h"), 1, "end: a time after start is expected"),
         (("--start", "1h", "--baseline-start", "2h"), 1, "baseline_end: a time is expected"),
+        (
+            ("--start", "1h", "--service", "paiment"),
+            1,
+            "services: no service 'paiment' sent anything; checkout,",
+        ),
         (("--start", "3d"), 1, "end: a time at most 24 hours after start is expected"),
     ],
 )
@@ -128,3 +145,11 @@ def test_what_is_wrong_is_said(run: Run, arguments: tuple[str, ...], code: int, 
     assert done.returncode == code
     assert why in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"), [(1730.4, "1,730"), (49.237, "49"), (8.24, "8.2"), (0.251, "0.25"), (0, "0.00")]
+)
+def test_scores_have_no_exponent(score: float, shown: str) -> None:
+    """Two or three digits say enough."""
+    assert score_text(score) == shown

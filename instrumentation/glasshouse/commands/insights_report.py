@@ -89,7 +89,7 @@ def _causes(causes: Sequence[models.RootCauseShown]) -> Iterator[str]:
         where = _place(cause["service"], cause["operation"])
         title = f"{number}. {where}: {cause['kind'].replace('_', ' ')}"
         yield from (click.style(line, bold=True) for line in _wrapped(title, "", "   "))
-        facts = [f"confidence {_share(cause['confidence'])}", f"score {_score(cause['score'])}"]
+        facts = [f"confidence {_share(cause['confidence'])}", f"score {score_text(cause['score'])}"]
         facts += [f"since {_time(cause['start_time'])}"] if cause["start_time"] else []
         facts += [f"instance {cause['resource']} alone"] if cause["resource"] else []
         facts += [f"by {cause['dependency']}"] if cause["dependency"] else []
@@ -210,7 +210,7 @@ def _last(minutes: int) -> str:
     return f"Last {minutes} minutes"
 
 
-def _score(score: float) -> str:
+def score_text(score: float) -> str:
     """Return a score with two or three digits, and without an exponent."""
     return f"{score:,.0f}" if score >= _WHOLE else f"{score:.2g}" if score >= 1 else f"{score:.2f}"
 
