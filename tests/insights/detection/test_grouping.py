@@ -1,5 +1,6 @@
 """Signals that belong together become one incident, which grows and ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -201,3 +202,15 @@ def test_what_was_strange_in_minutes_before_explains_nothing_new() -> None:
     first, second = group.changed
     assert first.last_seen_at == moment((NOW + 3) * MINUTE)
     assert set(second.services) == {"search", "gateway"}
+
+
+def test_a_caller_that_fails_all_the_time_does_not_make_two_troubles_one() -> None:
+    """It fails by the one first, then by the other, which began later."""
+    group = grouping()
+    for minute in range(NOW, NOW + 5):
+        group.absorb(minute, [signal("payment", minute), signal("checkout", minute)])
+    since_then = replace(signal("checkout", NOW + 5), since=NOW * MINUTE)
+    group.absorb(NOW + 5, [signal("stock", NOW + 5), since_then])
+    first, second = group.changed
+    assert first.last_seen_at == second.started_at == moment((NOW + 5) * MINUTE)
+    assert set(second.services) == {"stock", "checkout"}

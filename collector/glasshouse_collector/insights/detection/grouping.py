@@ -94,11 +94,19 @@ class Grouping:
         for root in sorted(parts, key=lambda each: (homes[each] is None, each)):
             home = homes[root] or self._near(root, parts[root], signals, neighbours)
             if home is None:
-                left[root] = parts[root]
+                left[root] = self._since_root(root, parts[root])
             else:
                 self._grow(home, _with_more(parts[root], signals))
         if left:
             self._grow(None, _with_more([each for part in left.values() for each in part], signals))
+
+    def _since_root(self, root: str, part: Sequence[Signal]) -> list[Signal]:
+        """Return signals of something new: a caller that was in trouble before is in this since it began."""
+        since = _since(root, part)
+        return [
+            replace(each, since=max(each.since, since)) if self._home(each.service, [each]) else each
+            for each in part
+        ]
 
     def _is_known(self, signal: Signal, minute: int) -> bool:
         """Tell whether it was strange in the minutes before alone, and is told: it explains nothing new."""
@@ -136,18 +144,19 @@ class Grouping:
         They are neighbours, something is wrong there at the same time, and nothing else explains it: it
         began when the incident did, or with more requests than usual.
         """
-        since = moment(min(signal.since for signal in part))
+        since = moment(_since(root, part))
         busier = any(each.service == root and each.kind is SignalKind.TRAFFIC for each in signals)
         services = {signal.service for signal in part}
         names = {name for signal in part for name in signal.alike}
+
+        def shows(incident: Incident) -> bool:
+            return root in incident.services or bool(names & set(_said(incident)))
+
         return _first(
             incident
             for incident in self._incidents.values()
             if incident.ended_at is None
-            and (
-                since < incident.last_seen_at
-                or (since == incident.last_seen_at and names & set(_said(incident)))
-            )
+            and (since < incident.last_seen_at or (since == incident.last_seen_at and shows(incident)))
             and (since - incident.started_at <= _TOGETHER or busier)
             and belong_together(services, incident.services, neighbours)
         )
@@ -182,6 +191,11 @@ def window_of(incident: Incident) -> Window:
 def _first(incidents: Iterable[Incident]) -> Incident | None:
     """Return the one that began first."""
     return min(incidents, key=lambda incident: (incident.started_at, incident.id), default=None)
+
+
+def _since(root: str, part: Sequence[Signal]) -> int:
+    """Return since when something is strange at a root itself; nanoseconds."""
+    return min(signal.since for signal in part if signal.service == root)
 
 
 def _said(incident: Incident) -> dict[str, str]:
