@@ -135,7 +135,9 @@ class _Suspect:
     def cause(self, spans: Spans, confidence: float) -> RootCause:
         """Return it as a root cause."""
         telling = self._telling(self.kind)
-        evidence = tuple(clue.evidence for clue in self.clues[:_MOST_EVIDENCE])
+        once = {id(clue) for clue in self._strongest}  # the same against another baseline is told once
+        told = [clue for clue in self.clues if clue.sort == "behaviour" or id(clue) in once]
+        evidence = tuple(clue.evidence for clue in told[:_MOST_EVIDENCE])
         version = new_version(spans, telling.rows) if self.kind is FaultKind.BAD_RELEASE else ""
         what = f"{self.service} {_WORDS[self.kind]}" + (f" {version}" if version else "")
         return RootCause(
