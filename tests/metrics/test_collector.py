@@ -20,12 +20,14 @@ from alert_notifications import alert, notification, tell
 from collector_process import CollectorProcess, until
 from glasshouse_collector.core.clock import SystemClock
 from glasshouse_collector.core.declarations import declared_by
-from glasshouse_collector.core.metrics import ROOMS, Wording
+from glasshouse_collector.core.metrics import ROOMS, Watching, Wording
 
 ONLY_WITH_TLS = {"glasshouse_certificate_reloads_total"}
 """Counted where certificates are set; tests/receivers/test_tls.py sees it."""
 ONLY_WITH_A_MODEL = {sample for each in declared_by(Wording).values() for sample in each.samples}
 """Counted where a language model is configured; tests/insights/llm sees it."""
+ONLY_AFTER_A_ROUND = {sample for each in declared_by(Watching).values() for sample in each.samples}
+"""Counted when a minute was looked at, and when there are incidents; tests/insights/job sees it."""
 DECLARED = {each.name: each for room in ROOMS.values() for each in declared_by(room).values()}
 PROTOBUF = {"content-type": "application/x-protobuf"}
 JOURNAL_BYTES = 4 << 20
@@ -198,7 +200,7 @@ def full(seen: Seen, quiet: Page) -> Page:
 def test_every_declared_metric_has_samples(full: Page) -> None:
     """With the labels it declares, and no others."""
     samples = {sample: declared.labels for declared in DECLARED.values() for sample in declared.samples}
-    assert samples.keys() - ONLY_WITH_TLS - ONLY_WITH_A_MODEL <= full.samples.keys()
+    assert samples.keys() - ONLY_WITH_TLS - ONLY_WITH_A_MODEL - ONLY_AFTER_A_ROUND <= full.samples.keys()
     for sample, names in samples.items():
         for labels, _ in full.samples.get(sample, []):
             assert labels.keys() - {"le"} == set(names), sample

@@ -38,6 +38,7 @@ UNUSED = {
     "service:*": _ALERTS_ONLY,
     "service_operation:*": _ALERTS_ONLY,
     "slo:error_budget:ratio": _ALERTS_ONLY,
+    "glasshouse_in[cs]i*": "incidents are alerts themselves; the insights job's page tells of the others",
     "process_virtual_memory_bytes": "the resident memory is what counts",
     "python_info": "the version of Python, not a measurement",
     "scrape_*": "Prometheus's own measure of its scrapes",

@@ -302,8 +302,8 @@ class Wording:
         "questions",
         ("result",),
     )
-    gen_ai_token_usage = histogram(
-        "gen_ai_client_token_usage",
+    model_tokens = histogram(
+        "glasshouse_insights_model_tokens",
         "Tokens of one call of the language model, as its server counts them",
         "tokens",
         ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_token_type"),

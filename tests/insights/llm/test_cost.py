@@ -49,9 +49,9 @@ def test_a_call_is_a_span_by_the_conventions(
     assert telemetry.metrics is not None
     shown = {
         (each.labels["gen_ai_token_type"], each.value)
-        for family in telemetry.metrics.gen_ai_token_usage.collect()
+        for family in telemetry.metrics.model_tokens.collect()
         for each in family.samples
-        if each.name == "gen_ai_client_token_usage_sum"
+        if each.name == "glasshouse_insights_model_tokens_sum"
     }
     assert shown == {("input", 1000.0), ("output", 50.0)}
 

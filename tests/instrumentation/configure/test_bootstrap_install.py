@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 THREADS = "opentelemetry-instrumentation-threading"
+MODELS = "opentelemetry-instrumentation-openai-v2"
+"""Of a library that the tests have, without its instrumentation."""
 CORE = "opentelemetry-instrumentation"
 HERE = version(CORE)
 NEXT = "99.0b0"
@@ -79,6 +81,7 @@ def test_what_is_here_stays_of_one_release(releases: list[str], environment: Pat
     package(packages, CORE, NEXT)
     for release in releases:
         package(packages, THREADS, release, f"{CORE}=={release}")
+        package(packages, MODELS, release, f"{CORE}=={release}")
     returned, output = bootstrap(environment, packages)
     there = installed(environment)
     assert there.pop(CORE) == HERE
@@ -86,4 +89,5 @@ def test_what_is_here_stays_of_one_release(releases: list[str], environment: Pat
         assert (returned, there) == (0, {THREADS: HERE}), output
     else:
         assert (returned, there) == (1, {}), output
-        assert f"the installer failed for {THREADS}=={HERE}; see above" in output
+        assert f"the installer failed for {MODELS}=={HERE}" in output
+        assert f"{THREADS}=={HERE}; see above" in output

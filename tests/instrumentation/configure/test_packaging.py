@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-OF_THE_SERVER = {"all", "collector", "demo", "dev", "postgresql"}
+OF_THE_SERVER = {"all", "collector", "demo", "dev", "llm", "postgresql"}
 
 
 def test_all_is_every_extra_of_the_sdk() -> None:

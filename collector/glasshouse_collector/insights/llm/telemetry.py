@@ -2,8 +2,8 @@
 
 Names are those of OpenTelemetry's conventions for generative AI
 (https://github.com/open-telemetry/semantic-conventions-genai): spans `chat MODEL` and
-`execute_tool NAME`, and the histogram `gen_ai.client.token.usage`. What is asked and answered is in
-none of them.
+`execute_tool NAME`. What is asked and answered is in none of them. On `/metrics` the tokens have a
+name of our own: `gen_ai_client_token_usage` there is what applications tell.
 """
 
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ class ModelTelemetry:
     def count_tokens(self, config: LlmConfig, tokens_in: int, tokens_out: int) -> None:
         """Count what a call used, as the server told it."""
         if self.metrics is not None:
-            usage = self.metrics.gen_ai_token_usage
+            usage = self.metrics.model_tokens
             usage.labels("chat", provider(config), config.model, "input").observe(tokens_in)
             usage.labels("chat", provider(config), config.model, "output").observe(tokens_out)
 
