@@ -19,9 +19,8 @@ class Contexts:
     other things is no deviation. So spans count as alike only where they have the same parent, under the
     same operation by which the service was entered, from the same operation of its caller.
 
-    `callee` is, of a span around a single call to another service, the row
-    of the span called, else `NONE`; `timed` is `number` parted by what is called, as the way to one service
-    takes longer than that to another.
+    `callee` is, of a span around a single call to another service, the row of the span called, else `NONE`;
+    `timed` is `number` parted by what is called, as the way to one service takes longer than that to another.
     """
 
     number: Places

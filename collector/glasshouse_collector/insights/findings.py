@@ -97,7 +97,8 @@ class PathStep:
 class RootCause:
     """A place and a kind of fault, with why it is taken for the cause.
 
-    `confidence` is calibrated: of those said with 0.8, about 8 in 10 are right. `path` leads from the
+    `confidence` grows with the score and its lead over the others;
+    docs/insights-accuracy.md has which share was right of what was said with it. `path` leads from the
     cause to the symptom. `resource` is a pod, an instance or a host where it is one of several, and
     `dependency` what failed or was slow without sending telemetry of its own.
     """

@@ -20,7 +20,11 @@ _MATTERS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """What the ranking goes by; nothing else in the analysis was chosen by how well it ranks."""
+    """How clues are weighed, and how sure their sum makes.
+
+    What an observation is worth is decided by constants of the modules that make it; those were settled on
+    Train Ticket's public cases too.
+    """
 
     least_evidence: float = 1.0
     """Nats below which an observation is taken for chance."""

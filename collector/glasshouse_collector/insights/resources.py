@@ -82,7 +82,7 @@ def find_shifts(
     """Return what rose beyond its own past, the strongest first; raises `EngineFailure`."""
     start = question.incident.start
     windows = (Window(start - _PAST, question.incident.end), *question.baselines)
-    when = times(windows, 0).replace("Timestamp ", "TimeUnix ")
+    when = times(windows, 0, "TimeUnix")
     words = {
         "words": "(?i)" + "|".join(rule.pattern for rule in _WORDS.values()),
         "without": "(?i)" + _OF_THE_MACHINE.pattern,

@@ -120,7 +120,7 @@ def read_spans(store: ProjectStore, question: Question, limits: QueryLimits) -> 
     incident, baselines = (question.incident,), question.baselines
     tables, one_in = [], []
     for windows in (incident, baselines):
-        every = sampling(store, windows, limits)
+        every = _sampling(store, windows, limits)
         one_in.append(every)
         if windows:
             tables.append(
@@ -129,7 +129,7 @@ def read_spans(store: ProjectStore, question: Question, limits: QueryLimits) -> 
     return _columns(pa.concat_tables(tables), question, (one_in[0], one_in[1]))
 
 
-def sampling(store: ProjectStore, windows: Sequence[Window], limits: QueryLimits) -> int:
+def _sampling(store: ProjectStore, windows: Sequence[Window], limits: QueryLimits) -> int:
     """Return of how many traces one is looked at, so that there are at most `MOST_SPANS`."""
     if not windows:
         return 1
@@ -141,11 +141,11 @@ def _when(windows: Sequence[Window], one_in: int, *, around: bool) -> str:
     return f"({times(windows, SEARCHED_AROUND if around else 0)}) AND {sample(one_in)}"
 
 
-def times(windows: Sequence[Window], around: int) -> str:
+def times(windows: Sequence[Window], around: int, column: str = "Timestamp") -> str:
     """Return the condition that a row's time is within one of the windows, or so many nanoseconds off."""
     return " OR ".join(
-        f"(Timestamp >= fromUnixTimestamp64Nano({window.start - around})"
-        f" AND Timestamp < fromUnixTimestamp64Nano({window.end + around}))"
+        f"({column} >= fromUnixTimestamp64Nano({window.start - around})"
+        f" AND {column} < fromUnixTimestamp64Nano({window.end + around}))"
         for window in windows
     )
 
