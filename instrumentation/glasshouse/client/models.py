@@ -751,7 +751,7 @@ class Insights(TypedDict):
     suggestion: str
     """What to do"""
     confidence: float
-    """In the root cause; calibrated"""
+    """In the root cause"""
     error_groups: "list[ErrorGroupShown]"
     dependent_error_groups: "list[DependentErrorsShown]"
     timeline: "list[MomentShown]"

@@ -74,7 +74,7 @@ class Insights(TimeWindow):
     incident_summary: str = Field(description="What happened; plainly that nothing did, where it is so")
     root_cause: str = Field(description="Empty: none was found")
     suggestion: str = Field(description="What to do")
-    confidence: float = Field(ge=0, le=1, description="In the root cause; calibrated")
+    confidence: float = Field(ge=0, le=1, description="In the root cause")
     error_groups: list[ErrorGroupShown]
     dependent_error_groups: list[DependentErrorsShown]
     timeline: list[MomentShown] = Field(description="The earliest first")
