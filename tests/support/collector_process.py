@@ -13,14 +13,21 @@ from typing import Any
 import httpx
 
 _PATIENCE = 60.0
+_PAUSE, _LONGEST_PAUSE = 0.02, 0.2
 
 
 def until(condition: Callable[[], bool], what: str, patience: float = _PATIENCE) -> None:
-    """Wait for a condition; AssertionError names it where it does not come true in time."""
+    """Wait for a condition; AssertionError names it where it does not come true in time.
+
+    What takes long to ask is asked less often: it would hold up what is waited for.
+    """
     deadline = time.monotonic() + patience
+    asked = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain until {what}"
-        time.sleep(0.02)
+        answered = time.monotonic()
+        assert answered < deadline, f"waited {patience:.0f} s in vain until {what}"
+        time.sleep(min(max(_PAUSE, 3 * (answered - asked)), _LONGEST_PAUSE))
+        asked = time.monotonic()
 
 
 class CollectorProcess:
