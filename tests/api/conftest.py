@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from glasshouse_collector.api import create_app
 from glasshouse_collector.core.access import Authenticator, OpenAccess
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.exposition import MetricsPage
@@ -26,6 +27,12 @@ def services() -> Services:
 def shared_services() -> Services:
     """Services of a collector without a store, for all tests of a module: making an app takes long."""
     return _without_store()
+
+
+@pytest.fixture(scope="module")
+def shared_app(shared_services: Services) -> FastAPI:
+    """Return an application of the shared services; it asks at each request what they offer then."""
+    return create_app(shared_services)
 
 
 def _without_store() -> Services:

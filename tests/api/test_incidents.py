@@ -97,12 +97,13 @@ def incident(number: int, **changed: Any) -> Incident:
 
 
 @pytest.fixture
-def api(services: Services, tmp_path: Path) -> Iterator[ControlledApi]:
+def api(shared_services: Services, shared_app: FastAPI, tmp_path: Path) -> Iterator[ControlledApi]:
     """Serve an API with incidents of two projects."""
-    with controlled_api(services, f"sqlite:///{tmp_path / 'control.db'}") as served:
+    url = f"sqlite:///{tmp_path / 'control.db'}"
+    with controlled_api(shared_services, url, app=shared_app) as served:
         for name in ("shop", "bank"):
             served.projects.create(name)
-        kept = services.get(Incidents)
+        kept = shared_services.get(Incidents)
         for number in range(1, 8):
             assert kept.add(incident(number))
         assert kept.add(incident(9, status="open", ended_at=None, services=('it\'s "cart"%',), answer={}))
@@ -158,10 +159,10 @@ def test_incidents_are_found(
     assert listed(api.ask("GET", f"/incidents?{asked}&start_time={since}&end_time={until}", key)) == found
 
 
-def test_pages_hold_every_incident_once(api: ControlledApi, key: str, services: Services) -> None:
+def test_pages_hold_every_incident_once(api: ControlledApi, key: str, shared_services: Services) -> None:
     """Also those that began at one time; the cursor belongs to its question."""
     for number in range(20, 25):
-        services.get(Incidents).add(incident(number, started_at=NOW - 3 * MINUTE, ended_at=NOW))
+        shared_services.get(Incidents).add(incident(number, started_at=NOW - 3 * MINUTE, ended_at=NOW))
     found: list[str] = []
     cursor = ""
     while cursor is not None:
@@ -215,9 +216,8 @@ def test_incidents_are_exported(api: ControlledApi, key: str) -> None:
         ("/insights/feedback?cursor=WzEsIngiXQ", "cursor: it belongs to a question"),
     ],
 )
-def test_wrong_parameters_are_named(api: ControlledApi, services: Services, asked: str, why: str) -> None:
+def test_wrong_parameters_are_named(api: ControlledApi, asked: str, why: str) -> None:
     """In a line that begins with the parameter."""
-    del services
     answer = api.ask("GET", asked, api.key("_self", Scope.ADMIN))
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith(why)
@@ -265,9 +265,11 @@ def test_wrong_feedback_is_refused(api: ControlledApi, key: str, body: dict[str,
     assert api.ask("GET", "/insights/feedback", key).json()["feedback"] == []
 
 
-def test_what_users_say_moves_the_ranking_a_little(api: ControlledApi, key: str, services: Services) -> None:
+def test_what_users_say_moves_the_ranking_a_little(
+    api: ControlledApi, key: str, shared_services: Services
+) -> None:
     """What they name or confirm up, what they reject down, bounded, and of their project alone."""
-    feedback = services.get(Feedback)
+    feedback = shared_services.get(Feedback)
     found, named = ("payment", FaultKind.SLOW_CODE), ("cart", FaultKind.BAD_RELEASE)
     assert priors_of(feedback, "shop") == {}
     body = {"rating": -1, "incident_id": f"{1:012x}", "service": "cart", "kind": "bad_release"}
@@ -286,14 +288,14 @@ def test_what_users_say_moves_the_ranking_a_little(api: ControlledApi, key: str,
 
 
 def test_the_kind_alone_is_of_the_service_that_was_found(
-    api: ControlledApi, key: str, services: Services
+    api: ControlledApi, key: str, shared_services: Services
 ) -> None:
     """Who says it was a release means the release of the suspect; without an incident nothing is meant."""
     api.ask("POST", "/insights/feedback", key, {"rating": -1, "lookback_minutes": 60, "kind": "overload"})
-    assert priors_of(services.get(Feedback), "shop") == {}
+    assert priors_of(shared_services.get(Feedback), "shop") == {}
     body = {"rating": -1, "incident_id": f"{1:012x}", "kind": "overload"}
     api.ask("POST", "/insights/feedback", key, body)
-    assert priors_of(services.get(Feedback), "shop").keys() == {
+    assert priors_of(shared_services.get(Feedback), "shop").keys() == {
         ("payment", FaultKind.OVERLOAD),
         ("payment", FaultKind.SLOW_CODE),
     }

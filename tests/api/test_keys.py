@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from controlled_api import ControlledApi, controlled_api
 from glasshouse_collector.control.usage import KeyDay, Sent, add_usage
@@ -16,9 +17,10 @@ END = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
 
 
 @pytest.fixture
-def api(services: Services, tmp_path: Path) -> Iterator[ControlledApi]:
+def api(shared_services: Services, shared_app: FastAPI, tmp_path: Path) -> Iterator[ControlledApi]:
     """Serve an API with the projects `shop` and `bank`."""
-    with controlled_api(services, f"sqlite:///{tmp_path / 'control.db'}") as served:
+    url = f"sqlite:///{tmp_path / 'control.db'}"
+    with controlled_api(shared_services, url, app=shared_app) as served:
         for name in ("shop", "bank"):
             served.projects.create(name)
         yield served

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from controlled_api import ControlledApi, controlled_api
 from glasshouse_collector.api import create_app
@@ -14,9 +15,10 @@ from glasshouse_collector.core.components import Services
 
 
 @pytest.fixture
-def api(services: Services, tmp_path: Path) -> Iterator[ControlledApi]:
+def api(shared_services: Services, shared_app: FastAPI, tmp_path: Path) -> Iterator[ControlledApi]:
     """Serve an API with the projects `default` and `_self` alone, and no key."""
-    with controlled_api(services, f"sqlite:///{tmp_path / 'control.db'}") as served:
+    url = f"sqlite:///{tmp_path / 'control.db'}"
+    with controlled_api(shared_services, url, app=shared_app) as served:
         yield served
 
 
@@ -61,9 +63,12 @@ def test_the_operator_sees_and_makes_every_project(api: ControlledApi, operator:
     }
 
 
-def test_the_operators_token_manages_too(services: Services, tmp_path: Path) -> None:
+def test_the_operators_token_manages_too(
+    shared_services: Services, shared_app: FastAPI, tmp_path: Path
+) -> None:
     """As the setting `auth_token` has it."""
-    with controlled_api(services, f"sqlite:///{tmp_path / 'control.db'}", token="operator") as api:
+    url = f"sqlite:///{tmp_path / 'control.db'}"
+    with controlled_api(shared_services, url, token="operator", app=shared_app) as api:
         assert api.ask("GET", "/projects").status_code == 401
         made = api.ask("POST", "/projects", "operator", {"name": "Shop"})
         assert (made.status_code, made.json()["note"]) == (201, None)

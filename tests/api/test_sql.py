@@ -19,11 +19,11 @@ Serve = Callable[..., httpx.Client]
 PROBLEM = "application/problem+json"
 
 
-@pytest.fixture
-def client(services: Services, store: Store, serve: Serve) -> httpx.Client:
+@pytest.fixture(scope="module")
+def client(shared_services: Services, store: Store, shared_serve: Serve) -> httpx.Client:
     """Return a client of an API with a store."""
-    services.provide(Store, store)
-    return serve(create_app(services))
+    shared_services.provide(Store, store)
+    return shared_serve(create_app(shared_services))
 
 
 def ask(client: httpx.Client, query: str, **more: Any) -> httpx.Response:

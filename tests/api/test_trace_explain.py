@@ -114,11 +114,11 @@ def filled(store: Store) -> Store:
     return store
 
 
-@pytest.fixture
-def client(services: Services, filled: Store, serve: Serve) -> httpx.Client:
+@pytest.fixture(scope="module")
+def client(shared_services: Services, filled: Store, shared_serve: Serve) -> httpx.Client:
     """Return a client of an API with the traces."""
-    services.provide(Store, filled)
-    return serve(create_app(services))
+    shared_services.provide(Store, filled)
+    return shared_serve(create_app(shared_services))
 
 
 def explained(client: httpx.Client, trace: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from json import dumps
 
 import httpx
+from fastapi import FastAPI
 
 from glasshouse_collector.api import create_app
 from glasshouse_collector.control import Database, Keyring, Keys, KeySettings, Projects
@@ -44,8 +45,13 @@ class ControlledApi:
 
 
 @contextmanager
-def controlled_api(services: Services, url: str, token: str | None = None) -> Iterator[ControlledApi]:
-    """Serve the API on the database at `url`; open to everyone until there is a key or a token."""
+def controlled_api(
+    services: Services, url: str, token: str | None = None, *, app: FastAPI | None = None
+) -> Iterator[ControlledApi]:
+    """Serve the API on the database at `url`; open to everyone until there is a key or a token.
+
+    An `app` of these services may be served again and again: it asks at each request what they offer.
+    """
     database = Database.open(url)
     keyring = Keyring(database)
     keyring.refresh()
@@ -60,7 +66,10 @@ def controlled_api(services: Services, url: str, token: str | None = None) -> It
     services.provide(Incidents, Incidents(database))
     services.provide(Feedback, Feedback(database))
     try:
-        with serving(create_app(services)) as address, httpx.Client(base_url=address, timeout=60) as client:
+        with (
+            serving(app or create_app(services)) as address,
+            httpx.Client(base_url=address, timeout=60) as client,
+        ):
             yield ControlledApi(client, projects, keys, keyring)
     finally:
         database.close()
