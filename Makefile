@@ -61,8 +61,10 @@ stack: setup servers
 demo: setup
 	@$(BIN)/glasshouse demo $(DEMO)
 
+# Three processes keep two cores busy, as tests wait for what they start; and what they start need not be compiled
+# again each time, whatever the environment says.
 test: setup servers
-	$(BIN)/pytest -n 2 -m "not languages"
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist worksteal -m "not languages"
 
 # Senders in other languages, whose libraries come from their own registries.
 test-languages: setup
