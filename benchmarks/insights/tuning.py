@@ -8,11 +8,11 @@ not made for the faults that they are measured on.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from glasshouse_collector.insights.analysis import analyse
 from glasshouse_collector.insights.answer import answer_of
-from glasshouse_collector.insights.ranking import DEFAULT, Constants
+from glasshouse_collector.insights.constants import DEFAULT, Constants, Share
 from glasshouse_collector.insights.windows import Question
 from glasshouse_collector.store import QueryLimits, Store, StoreSettings
 from glasshouse_collector.store.embedded import EmbeddedEngine
@@ -22,8 +22,10 @@ from insights.asking import Answer
 from insights.cases import Case
 from insights.scoring import Accuracy
 
-FACTORS: Final = (0.5, 0.75, 1.5, 2.0)
-"""By which each constant is moved, the others staying."""
+FACTORS: Final = (0.5, 2.0)
+"""By which each constant is moved, the others staying; of a share its odds, and a rule is left out."""
+_CONFIDENCE: Final = ("doubt", "sharpness")
+"""Constants that change no ranking; `insights.confidence` is about them."""
 _LIMITS: Final = QueryLimits(rows=10_000_000, answer_bytes=2**30)
 
 
@@ -58,11 +60,21 @@ def open_store(data: Path) -> Store:
 
 
 def grid() -> Iterator[Constants]:
-    """Yield the default, then each of its constants moved."""
+    """Yield the default, then it with each of its constants moved."""
     yield DEFAULT
+    kinds = get_type_hints(Constants, include_extras=True)
     for constant in fields(Constants):
-        for factor in FACTORS:
-            yield replace(DEFAULT, **{constant.name: getattr(DEFAULT, constant.name) * factor})
+        if constant.name not in _CONFIDENCE:
+            for value in _moved(getattr(DEFAULT, constant.name), share=kinds[constant.name] is Share):
+                yield replace(DEFAULT, **{constant.name: value})
+
+
+def _moved(value: float | bool, *, share: bool) -> Sequence[float | bool]:
+    if isinstance(value, bool):
+        return (not value,)
+    if share:
+        return [value * factor / (1 - value + value * factor) for factor in FACTORS]
+    return [value * factor for factor in FACTORS]
 
 
 def answered(store: Store, case: Case, constants: Constants) -> Answer:

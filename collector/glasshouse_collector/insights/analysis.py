@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from glasshouse_collector.insights.behaviour import find_deviations
+from glasshouse_collector.insights.constants import DEFAULT, Constants
 from glasshouse_collector.insights.contexts import Contexts
 from glasshouse_collector.insights.evidence.attributes import with_attributes
 from glasshouse_collector.insights.evidence.behaving import behaviour_clues
@@ -14,7 +15,7 @@ from glasshouse_collector.insights.evidence.silence import silence_clues
 from glasshouse_collector.insights.evidence.taking_longer import timing_clues
 from glasshouse_collector.insights.findings import Analysis, FaultKind
 from glasshouse_collector.insights.paths import symptoms_of
-from glasshouse_collector.insights.ranking import DEFAULT, Constants, rank
+from glasshouse_collector.insights.ranking import rank
 from glasshouse_collector.insights.records import Records, read_records
 from glasshouse_collector.insights.resources import find_shifts
 from glasshouse_collector.insights.spans import Spans, read_spans
@@ -24,9 +25,6 @@ from glasshouse_collector.store import ProjectStore, QueryLimits
 
 _NO_PRIORS: Final[Mapping[tuple[str, FaultKind], float]] = {}
 _FEW_TRACES: Final = 30
-_DRIFT: Final = 5.0
-"""What takes longer than in one baseline alone may be what changes in the course of a day; or the fault had
-already reached the others. Only what makes requests so many times slower is taken for that."""
 
 
 def analyse(
@@ -42,8 +40,11 @@ def analyse(
     """
     spans = read_spans(store, question, limits)
     records = read_records(store, question, spans, limits)
-    shifts = find_shifts(store, question, limits, constants.least_evidence)
-    clues = [*resource_clues(question, spans, shifts), *_clues_of_traces(question, spans, records, constants)]
+    shifts = find_shifts(store, question, limits, constants)
+    clues = [
+        *resource_clues(question, spans, shifts, constants),
+        *_clues_of_traces(question, spans, records, constants),
+    ]
     if question.focus:
         clues = [clue for clue in clues if clue.service in question.focus]
     causes = rank(spans, clues, priors, constants)
@@ -63,14 +64,17 @@ def analyse(
 
 def _clues_of_traces(question: Question, spans: Spans, records: Records, constants: Constants) -> list[Clue]:
     contexts = Contexts.of(spans)
-    deviations = find_deviations(spans, contexts, records, constants.least_evidence)
-    clues = [*behaviour_clues(spans, records, deviations), *silence_clues(question, spans)]
+    deviations = find_deviations(spans, contexts, records, constants)
+    clues = [
+        *behaviour_clues(spans, records, deviations, constants),
+        *silence_clues(question, spans, constants),
+    ]
     together, *each = spans.baselines()
-    slowdowns = find_slowdowns(spans, contexts, together, constants.least_evidence)
-    clues += timing_clues(spans, contexts, slowdowns)
+    slowdowns = find_slowdowns(spans, contexts, together, constants)
+    clues += timing_clues(spans, contexts, slowdowns, constants)
     for baseline in each:
-        slowdowns = find_slowdowns(spans, contexts, baseline, constants.least_evidence)
-        clues += timing_clues(spans, contexts, slowdowns, _DRIFT)
+        slowdowns = find_slowdowns(spans, contexts, baseline, constants)
+        clues += timing_clues(spans, contexts, slowdowns, constants, constants.drift)
     return clues
 
 

@@ -7,25 +7,16 @@ span that shows it does so for the fault rather than as it happens anyway.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from glasshouse_collector.insights.chance import likelihood_gain
+from glasshouse_collector.insights.constants import Constants
 from glasshouse_collector.insights.contexts import Contexts
 from glasshouse_collector.insights.events import Event, EventKind, Events, events_of
 from glasshouse_collector.insights.records import ERROR_LEVEL, Records
 from glasshouse_collector.insights.spans import Flags, Floats, Ints, Places, Spans
-
-_USUAL: Final = 0.95
-"""An error in so large a share of an operation's spans is usual there."""
-_CALM: Final = 20
-"""So many spans without an error are thought to have been seen where nothing is known of normal times."""
-_BY_CHANCE: Final = 0.5
-"""Nats that a further context gives to evidence where nothing has changed."""
-_OF_VALUES: Final = 0.5
-"""How much evidence counts that rests on the values in a log line: these change with what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +39,7 @@ class Deviation:
 
 
 def find_deviations(
-    spans: Spans, contexts: Contexts, records: Records, least_evidence: float
+    spans: Spans, contexts: Contexts, records: Records, constants: Constants
 ) -> list[Deviation]:
     """Return what spans of the incident do otherwise than those of the baselines did.
 
@@ -57,15 +48,16 @@ def find_deviations(
     """
     found: dict[tuple[int, Event, bool], Deviation] = {}
     baselines = spans.baselines()
-    least = least_evidence + float(np.log(len(baselines)))
-    calm = ~_disturbed(spans, records, least)
+    least = constants.least_evidence + float(np.log(len(baselines)))
+    constants = replace(constants, least_evidence=least)
+    calm = ~_disturbed(spans, records, constants)
     every = np.ones(len(spans), np.bool_)
     for baseline in baselines:
-        events = events_of(spans, contexts, records, baseline & calm)
+        events = events_of(spans, contexts, records, baseline & calm, constants)
         errors = events.of_errors
         for each in (
-            *_deviations(spans, spans.place, events.only(errors), (baseline, every), least),
-            *_deviations(spans, contexts.number, events.only(~errors), (baseline, calm), least),
+            *_deviations(spans, spans.place, events.only(errors), (baseline, every), constants),
+            *_deviations(spans, contexts.number, events.only(~errors), (baseline, calm), constants),
         ):
             key = each.place, each.event, each.more
             if key not in found or found[key].evidence < each.evidence:
@@ -73,7 +65,7 @@ def find_deviations(
     return list(found.values())
 
 
-def _disturbed(spans: Spans, records: Records, least_evidence: float) -> Flags:
+def _disturbed(spans: Spans, records: Records, constants: Constants) -> Flags:
     """Tell which spans have an error above, below or in them that is unusual there.
 
     In the incident only those whose error was there before too, and has not become more frequent: what it
@@ -96,12 +88,12 @@ def _disturbed(spans: Spans, records: Records, least_evidence: float) -> Flags:
         for which in (spans.incident, ~spans.incident)
     )
     share = before[0] / np.maximum(1, before[1])
-    unusual = (share > 0) & (share < _USUAL)
+    unusual = (share > 0) & (share < constants.usual_error)
     more = np.zeros(len(kinds), np.bool_)
     both = unusual & (now[1] > 0)
     has, had = np.minimum(now[0], now[1]), np.minimum(before[0], before[1])
     more[both] = (has * before[1] > had * now[1])[both] & (
-        likelihood_gain(has[both], now[1][both], had[both], before[1][both]) > least_evidence
+        likelihood_gain(has[both], now[1][both], had[both], before[1][both]) > constants.least_evidence
     )
     marked = np.zeros(len(spans), np.bool_)
     marked[rows[unusual[kind] & (~spans.incident[rows] | ~more[kind])]] = True
@@ -110,7 +102,11 @@ def _disturbed(spans: Spans, records: Records, least_evidence: float) -> Flags:
 
 
 def _deviations(
-    spans: Spans, group: Places, events: Events, sides: tuple[Flags, Flags], least_evidence: float
+    spans: Spans,
+    group: Places,
+    events: Events,
+    sides: tuple[Flags, Flags],
+    constants: Constants,
 ) -> Iterator[Deviation]:
     """Compare shares among the spans of each group; what groups of one place have in common is added up.
 
@@ -119,10 +115,12 @@ def _deviations(
     if not len(events.span):
         return
     baseline, wanted = sides
-    compared = _Compared.of(spans, group, events, spans.incident & wanted, baseline & wanted)
-    told = _Compared.of(spans, spans.place, events, spans.incident, baseline).told()
+    compared = _Compared.of(
+        spans, group, events, (spans.incident & wanted, baseline & wanted), constants.calm
+    )
+    told = _Compared.of(spans, spans.place, events, (spans.incident, baseline), constants.calm).told()
     together: dict[tuple[int, int, bool], list[int]] = defaultdict(list)
-    for pair in np.flatnonzero(compared.gain > _BY_CHANCE):
+    for pair in np.flatnonzero(compared.gain > constants.another_context):
         together[int(compared.place[pair]), int(compared.code[pair]), bool(compared.more[pair])].append(
             int(pair)
         )
@@ -130,11 +128,11 @@ def _deviations(
         event = events.decoded(code)
         if not more and event.kind in {EventKind.ERROR_STATEMENT, EventKind.FAILURE}:
             continue
-        gain = float(compared.gain[pairs].sum()) - _BY_CHANCE * (len(pairs) - 1)
+        gain = float(compared.gain[pairs].sum()) - constants.another_context * (len(pairs) - 1)
         evidence = gain - float(np.log(compared.looked_at[pairs].max()))
         if event.kind is EventKind.TEMPLATE:
-            evidence *= _OF_VALUES
-        if evidence <= least_evidence:
+            evidence *= constants.of_values
+        if evidence <= constants.least_evidence:
             continue
         showing = np.concatenate([compared.showing(pair, more=more) for pair in pairs])
         old, new = compared.shares(pairs)
@@ -173,7 +171,15 @@ class _Compared:
     gain: Floats
 
     @classmethod
-    def of(cls, spans: Spans, group: Places, events: Events, incident: Flags, baseline: Flags) -> "_Compared":
+    def of(
+        cls,
+        spans: Spans,
+        group: Places,
+        events: Events,
+        sides: tuple[Flags, Flags],
+        calm: float,
+    ) -> "_Compared":
+        incident, baseline = sides
         codes, code = np.unique(events.code, return_inverse=True)
         groups = group[events.span].astype(np.int64)
         pairs, pair_of = np.unique(groups * len(codes) + code, return_inverse=True)
@@ -184,7 +190,7 @@ class _Compared:
         after, before = now.spans[pair_group], then.spans[pair_group]
         traces, traces_before = now.traces[pair_group], then.traces[pair_group]
         if not baseline.any() and events.of_errors.all():
-            before, traces_before = np.full(len(pairs), _CALM), np.full(len(pairs), _CALM)
+            before, traces_before = np.full(len(pairs), calm), np.full(len(pairs), calm)
         known = (after > 0) & (before > 0)
         gain = np.zeros(len(pairs))
         gain[known] = likelihood_gain(

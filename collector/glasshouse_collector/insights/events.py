@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from glasshouse_collector.insights.constants import Constants
 from glasshouse_collector.insights.contexts import Contexts, groups_of
 from glasshouse_collector.insights.records import ERROR_LEVEL, Records
 from glasshouse_collector.insights.spans import Flags, Ints, Places, Spans
@@ -15,10 +16,6 @@ _MOST_TIMES: Final = 3
 """An event that happens more often in one span is counted as happening so often."""
 _MOST_PAIRED: Final = 24
 """Of so many events of an operation, the frequent ones, it is learned which come equally often."""
-_ALWAYS: Final = 0.9
-"""Events go together where they come equally often in so large a share of the baseline's spans."""
-_FEWEST: Final = 5
-"""Spans of the baseline from which that can be learned."""
 _BITS: Final = 24
 
 
@@ -81,7 +78,9 @@ def _code(kind: EventKind, subject: Places | Ints, times: int | Ints = 1) -> Int
     return (int(kind) << (_BITS + 2)) + (subject.astype(np.int64) << 2) + times
 
 
-def events_of(spans: Spans, contexts: Contexts, records: Records, normal: Flags) -> Events:
+def events_of(
+    spans: Spans, contexts: Contexts, records: Records, normal: Flags, constants: Constants
+) -> Events:
     """Return what happens in each span; from `normal` ones it is learned what goes together."""
     called, calling = _calls(spans, contexts)
     failed = np.flatnonzero(spans.failed)
@@ -99,7 +98,7 @@ def events_of(spans: Spans, contexts: Contexts, records: Records, normal: Flags)
     ]
     parts.append((records.span, _code(EventKind.TEMPLATE, records.template.codes)))
     parts.append((failed.astype(np.int32), _code(EventKind.FAILURE, spans.exception.codes[failed])))
-    fewer, pairs = _fewer(contexts, normal, spans.incident, (rows, codes, counts))
+    fewer, pairs = _fewer(contexts, normal, spans.incident, (rows, codes, counts), constants)
     parts.append(fewer)
     rows, codes, _ = _counted(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     return Events(rows, codes, pairs)
@@ -127,7 +126,11 @@ def _counted(span: Places, code: Ints) -> tuple[Places, Ints, Ints]:
 
 
 def _fewer(
-    contexts: Contexts, normal: Flags, incident: Flags, counted: tuple[Places, Ints, Ints]
+    contexts: Contexts,
+    normal: Flags,
+    incident: Flags,
+    counted: tuple[Places, Ints, Ints],
+    constants: Constants,
 ) -> tuple[tuple[Places, Ints], list[tuple[int, int]]]:
     """Return in which spans an event comes less often than one with which it goes together."""
     rows, codes, counts = counted
@@ -141,9 +144,9 @@ def _fewer(
         table[row, column] = counts[members]
         table = table[:, frequent]
         before = normal[spans_here]
-        if before.sum() < _FEWEST or before.all():
+        if before.sum() < constants.fewest_together or before.all():
             continue
-        equal = (table[before, :, None] == table[before, None, :]).mean(axis=0) >= _ALWAYS
+        equal = (table[before, :, None] == table[before, None, :]).mean(axis=0) >= constants.together
         for first, second in np.argwhere(equal):
             lacking = spans_here[table[:, first] < table[:, second]]
             if len(lacking) and incident[lacking].any():

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from glasshouse_collector.insights.constants import DEFAULT, Constants
 from glasshouse_collector.insights.evidence.clue import Clue
 from glasshouse_collector.insights.evidence.releases import new_version
 from glasshouse_collector.insights.findings import MOST_ROOT_CAUSES, EvidenceKind, FaultKind, RootCause
@@ -14,32 +14,6 @@ from glasshouse_collector.insights.paths import path_of
 from glasshouse_collector.insights.spans import Spans
 
 _MOST_EVIDENCE: Final = 8
-_MATTERS: Final = 0.1
-"""Clues so much weaker than the strongest do not tell at which operation it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Constants:
-    """How clues are weighed, and how sure their sum makes.
-
-    What an observation is worth is decided by constants of the modules that make it; those were settled on
-    Train Ticket's public cases too.
-    """
-
-    least_evidence: float = 1.0
-    """Nats below which an observation is taken for chance."""
-    behaviour: float = 1.0
-    timing: float = 1.0
-    metric: float = 1.0
-    """How much a nat of each sort of clue counts."""
-    doubt: float = 4.0
-    """Nats at which a cause that stands alone is as likely right as wrong."""
-    sharpness: float = 2.0
-    """How fast confidence grows with the lead over the others."""
-
-
-DEFAULT: Final = Constants()
-
 _WAITS: Final = (FaultKind.SLOW_CODE, FaultKind.NETWORK_DELAY)
 _EFFECTS: Final = {
     FaultKind.POOL_EXHAUSTED: (*_WAITS, FaultKind.DEPENDENCY_SLOW, FaultKind.DEPENDENCY_ERROR),
@@ -99,6 +73,7 @@ class _Suspect:
         constants: Constants,
     ) -> None:
         self.service = clues[0].service
+        self._constants = constants
         self.clues = sorted(clues, key=lambda clue: -clue.strength)
         strongest: dict[str, Clue] = {}
         for clue in self.clues:
@@ -117,7 +92,7 @@ class _Suspect:
                 votes[cause] += sum(votes.pop(kind, 0.0) for kind in effects)
         kind = max(votes, key=lambda each: votes[each])
         released = {FaultKind.EXCEPTION, FaultKind.SLOW_CODE, FaultKind.EARLY_RETURN}
-        if kind in released and new_version(spans, self._telling(kind).rows):
+        if kind in released and new_version(spans, self._telling(kind).rows, self._constants):
             return FaultKind.BAD_RELEASE
         return kind
 
@@ -126,7 +101,7 @@ class _Suspect:
         shown = [clue for clue in self.clues if len(clue.rows)] or self.clues
         of_kind = [clue for clue in shown if clue.kind in {kind, *_EFFECTS.get(kind, ())}] or shown
         plain = [clue for clue in of_kind if clue.sort != "metric"] or of_kind
-        matter = [clue for clue in plain if clue.strength >= _MATTERS * plain[0].strength]
+        matter = [clue for clue in plain if clue.strength >= self._constants.matters * plain[0].strength]
         if all(clue.evidence.kind is EvidenceKind.OWN_TIME for clue in matter):
             return max(matter, key=_growth)
         return plain[0]
@@ -142,7 +117,9 @@ class _Suspect:
         once = {id(clue) for clue in self._strongest}  # the same against another baseline is told once
         told = [clue for clue in self.clues if clue.sort == "behaviour" or id(clue) in once]
         evidence = tuple(clue.evidence for clue in told[:_MOST_EVIDENCE])
-        version = new_version(spans, telling.rows) if self.kind is FaultKind.BAD_RELEASE else ""
+        version = (
+            new_version(spans, telling.rows, self._constants) if self.kind is FaultKind.BAD_RELEASE else ""
+        )
         what = f"{self.service} {_WORDS[self.kind]}" + (f" {version}" if version else "")
         return RootCause(
             service=self.service,

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from glasshouse_collector.insights.constants import Constants
 from glasshouse_collector.insights.spans import times
 from glasshouse_collector.insights.windows import SECOND, Question, Window
 from glasshouse_collector.store import ProjectStore, QueryLimits
@@ -19,8 +20,6 @@ from glasshouse_collector.store import ProjectStore, QueryLimits
 _PAST: Final = 900 * SECOND
 """How long before the incident a series is looked at."""
 _MOST_SERIES: Final = 20_000
-_FEWEST: Final = 5
-"""Points before the incident without which nothing is said."""
 
 
 class Resource(StrEnum):
@@ -40,8 +39,6 @@ _OF_THE_MACHINE: Final = re.compile(
     r"^(node|host|system|machine|k8s[._]node)|virtual|(cpu|mem\w*)[._](limit|request|capacity)", re.IGNORECASE
 )
 """Of what many services share, or set: that says nothing of one of them."""
-_SCATTER: Final = {Resource.PROCESSOR: 0.7, Resource.MEMORY: 0.15, Resource.POOL: 0.7}
-"""By how much, as the logarithm of a ratio, such a series may rise for no reason."""
 _READ: Final = """
 SELECT Service, Metric, Unit, Instance, any(Monotonic) AS Monotonic,
     arraySort(groupArray((toUnixTimestamp64Nano(TimeUnix), Total))) AS Points
@@ -77,7 +74,7 @@ class Shift:
 
 
 def find_shifts(
-    store: ProjectStore, question: Question, limits: QueryLimits, least_evidence: float
+    store: ProjectStore, question: Question, limits: QueryLimits, constants: Constants
 ) -> list[Shift]:
     """Return what rose beyond its own past, the strongest first; raises `EngineFailure`."""
     start = question.incident.start
@@ -91,13 +88,13 @@ def find_shifts(
     for table, monotonic in (("otel_metrics_gauge", "0"), ("otel_metrics_sum", "toUInt8(any(IsMonotonic))")):
         sql = _READ.format(table=table, monotonic=monotonic, when=when, most=_MOST_SERIES)
         for row in store.query_arrow(sql, words, limits=limits).to_pylist():
-            shift = _shift(row, question)
-            if shift is not None and shift.evidence >= least_evidence:
+            shift = _shift(row, question, constants)
+            if shift is not None and shift.evidence >= constants.least_evidence:
                 found.append(shift)
     return sorted(found, key=lambda shift: -shift.evidence)
 
 
-def _shift(row: dict[str, object], question: Question) -> Shift | None:
+def _shift(row: dict[str, object], question: Question, constants: Constants) -> Shift | None:
     points = np.array([list(point.values()) if isinstance(point, dict) else point for point in row["Points"]])  # type: ignore[attr-defined]
     moments, values = points[:, 0].astype(np.int64), points[:, 1].astype(np.float64)
     if row["Monotonic"]:
@@ -107,7 +104,7 @@ def _shift(row: dict[str, object], question: Question) -> Shift | None:
         )
     now = (moments >= question.incident.start) & (moments < question.incident.end)
     past, present = values[~now & np.isfinite(values)], values[now & np.isfinite(values)]
-    if len(past) < _FEWEST or not len(present):
+    if len(past) < constants.fewest_points or not len(present):
         return None
     resource = next(each for each, rule in _WORDS.items() if rule.search(str(row["Metric"])))
     usual, most, reached = float(np.median(past)), float(past.max()), float(present.max())
@@ -115,7 +112,7 @@ def _shift(row: dict[str, object], question: Question) -> Shift | None:
         return None
     floor = max(usual, most / 10, 1e-9)
     rise = np.log(reached / floor) - np.log(max(most, floor) / floor)
-    evidence = 2 * (rise / _SCATTER[resource]) ** 2 * 0.5
+    evidence = (rise / _scatter(resource, constants)) ** 2
     return Shift(
         resource=resource,
         service=str(row["Service"]),
@@ -127,3 +124,11 @@ def _shift(row: dict[str, object], question: Question) -> Shift | None:
         evidence=float(evidence),
         since=int(moments[now][np.argmax(present > most)]) if now.any() else question.incident.start,
     )
+
+
+def _scatter(resource: Resource, constants: Constants) -> float:
+    return {
+        Resource.PROCESSOR: constants.processor_scatter,
+        Resource.MEMORY: constants.memory_scatter,
+        Resource.POOL: constants.pool_scatter,
+    }[resource]

@@ -6,27 +6,15 @@ compared with that of the baselines' spans in the same context; beyond what they
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from glasshouse_collector.insights.chance import Floats, likelihood_gain
+from glasshouse_collector.insights.constants import Constants
 from glasshouse_collector.insights.contexts import Contexts, groups_of
 from glasshouse_collector.insights.spans import Flags, Places, Spans
 from glasshouse_collector.insights.tree import NONE
-
-_REACHED: Final = 0.95
-"""The share of the baselines' spans that are no slower than what counts as usual."""
-_BEYOND: Final = 0.5
-"""So much of the median is added to that: what is usual scatters."""
-_FIRST: Final = 5
-"""So many spans are thought to have been seen before any: one in twenty beyond what is usual …"""
-_HEAVY: Final = 1.0
-"""… with that tail: a tenth of them more than ten times as slow."""
-_SCATTER: Final = 4.0
-_FEWEST: Final = 8
-"""Spans of the baselines from which it is learned what is usual."""
 
 
 class Mechanism(IntEnum):
@@ -60,9 +48,7 @@ class Slowdown:
     of: int
 
 
-def find_slowdowns(
-    spans: Spans, contexts: Contexts, baseline: Flags, least_evidence: float
-) -> list[Slowdown]:
+def find_slowdowns(spans: Spans, contexts: Contexts, baseline: Flags, constants: Constants) -> list[Slowdown]:
     """Return what takes longer in the incident than in a baseline, by more than chance brings."""
     own = spans.tree.own.astype(np.float64)
     mechanism, other = _mechanisms(spans, contexts)
@@ -70,10 +56,11 @@ def find_slowdowns(
     group = _numbers(mechanism, spans.service, other, np.where(mechanism == Mechanism.WAY, 0, spans.place))
     # Ways between services are alike, so that one that is hardly known may be held against all; work is not.
     alike = np.where(work, len(Mechanism) + group, mechanism)
-    timed = _Timed(own, _usual(own, baseline, (contexts.timed, group, alike)), baseline, mechanism, other)
+    usual = _usual(own, baseline, (contexts.timed, group, alike), constants)
+    timed = _Timed(own, usual, baseline, mechanism, other, constants)
     groups = list(groups_of(group))
     found = (_slowdown(spans, timed, rows, len(groups)) for rows in groups)
-    return [each for each in found if each is not None and each.evidence >= least_evidence]
+    return [each for each in found if each is not None and each.evidence >= constants.least_evidence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +72,7 @@ class _Timed:
     baseline: Flags
     mechanism: Places
     other: Places
+    constants: Constants
 
     @property
     def slow(self) -> Flags:
@@ -97,7 +85,8 @@ class _Timed:
         """
         rows = np.flatnonzero(self.slow & self.baseline & (self.mechanism == mechanism))
         logs = np.log(self.own[rows] / np.maximum(self.usual[rows], 1))
-        return float((len(rows) + _FIRST) / (logs.sum() + _FIRST / _HEAVY))
+        first = self.constants.first_spans
+        return float((len(rows) + first) / (logs.sum() + first / self.constants.heavy))
 
 
 def _slowdown(spans: Spans, timed: _Timed, rows: npt.NDArray[np.intp], groups: int) -> Slowdown | None:
@@ -105,11 +94,13 @@ def _slowdown(spans: Spans, timed: _Timed, rows: npt.NDArray[np.intp], groups: i
     slower = now[timed.slow[now]].astype(np.int32)
     if not len(slower):
         return None
+    first = timed.constants.first_spans
     share = len(slower) / len(now)
-    share_before = (timed.slow[before].sum() + _FIRST * (1 - _REACHED)) / (len(before) + _FIRST)
+    slow_before = timed.slow[before].sum() + first * timed.constants.slow_first
+    share_before = slow_before / (len(before) + first)
     if share <= share_before:
         return None
-    traces_before = spans.traces(before) + _FIRST
+    traces_before = spans.traces(before) + first
     mechanism = int(timed.mechanism[slower[0]])
     evidence = (
         likelihood_gain(spans.traces(slower), spans.traces(now), share_before * traces_before, traces_before)
@@ -130,17 +121,18 @@ def _slowdown(spans: Spans, timed: _Timed, rows: npt.NDArray[np.intp], groups: i
     )
 
 
-def _usual(own: Floats, baseline: Flags, groupings: tuple[Places, ...]) -> Floats:
+def _usual(own: Floats, baseline: Flags, groupings: tuple[Places, ...], constants: Constants) -> Floats:
     """Return what is usual for each span, by the finest grouping in which the baseline has enough of them."""
     usual = np.full(len(own), np.inf)
     for grouping in reversed(groupings):
         for rows in groups_of(grouping):
             before = own[rows[baseline[rows]]]
-            if len(before) >= _FEWEST:
+            if len(before) >= constants.fewest_timed:
                 median, upper = np.quantile(before, (0.5, 0.75))
-                usual[rows] = max(1.0, median * (1 + _BEYOND) + _SCATTER * (upper - median))
+                most = median * (1 + constants.beyond) + constants.scatter * (upper - median)
+                usual[rows] = max(1.0, most)
             elif len(before):
-                usual[rows] = np.maximum(usual[rows], (1 + _BEYOND) * before.max())
+                usual[rows] = np.maximum(usual[rows], (1 + constants.beyond) * before.max())
     return usual
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from glasshouse_collector.insights.behaviour import Deviation
+from glasshouse_collector.insights.constants import Constants
 from glasshouse_collector.insights.events import Event, EventKind
 from glasshouse_collector.insights.evidence.clue import Clue
 from glasshouse_collector.insights.evidence.shown import entry_operation, shown_times, shown_traces
@@ -15,12 +16,8 @@ from glasshouse_collector.insights.records import Records
 from glasshouse_collector.insights.spans import Floats, Spans
 from glasshouse_collector.insights.tree import NONE
 
-_LIKELY: Final = 0.5
-"""A span shows the fault where that is likelier than that it happens anyway."""
-_EXPLAINS: Final = 0.3
-"""What happens below a span explains what it does itself where it is so strong, compared with that."""
-_LEAST_OWN: Final = 0.2
-"""Of the spans that deviate, so many must not be explained by what is below them."""
+_MOST_OF: Final = 0.5
+"""Of the spans that fail, so many are calls of something outside."""
 _MOST_SHOWN: Final = 4
 
 _THROWN: Final = re.compile(
@@ -35,19 +32,22 @@ _POOL: Final = re.compile(
 )
 
 
-def behaviour_clues(spans: Spans, records: Records, deviations: list[Deviation]) -> list[Clue]:
+def behaviour_clues(
+    spans: Spans, records: Records, deviations: list[Deviation], constants: Constants
+) -> list[Clue]:
     """Return the clues of deviations that nothing below their spans explains."""
-    likely = [each for each in deviations if each.probability > _LIKELY]
+    likely = [each for each in deviations if each.probability > constants.likely]
     below = spans.tree.most_below(_strengths(spans, likely))
-    own = [(each, float((below[each.spans] < _EXPLAINS * each.evidence).mean())) for each in likely]
+    own = [(each, float((below[each.spans] < constants.explains * each.evidence).mean())) for each in likely]
     by_place: dict[int, list[tuple[Deviation, float]]] = {}
     for each, share in own:
-        if share >= _LEAST_OWN:
-            by_place.setdefault(each.place, []).append((each, share))
+        if share >= constants.least_own:
+            strength = each.evidence * share**constants.own_power
+            by_place.setdefault(each.place, []).append((each, strength))
     return [
         clue
         for place, found in by_place.items()
-        for clue in _clues(spans, records, place, sorted(found, key=lambda it: -it[0].evidence * it[1] ** 2))
+        for clue in _clues(spans, records, place, sorted(found, key=lambda it: -it[1]), constants)
     ]
 
 
@@ -59,17 +59,20 @@ def _strengths(spans: Spans, deviations: list[Deviation]) -> Floats:
 
 
 def _clues(
-    spans: Spans, records: Records, place: int, found: list[tuple[Deviation, float]]
+    spans: Spans,
+    records: Records,
+    place: int,
+    found: list[tuple[Deviation, float]],
+    constants: Constants,
 ) -> Iterator[Clue]:
     here = spans.places[place]
-    kind, dependency = _kind(spans, records, [each for each, _ in found])
+    kind, dependency = _kind(spans, records, [each for each, _ in found], constants)
     told: set[tuple[str, bool]] = set()
-    for each, share in found:
+    for each, strength in found:
         said, evidence_kind, template = _said(spans, records, each)
         if (said, each.more) in told or len(told) == _MOST_SHOWN:
             continue
         told.add((said, each.more))
-        strength = each.evidence * share**2
         start, end = shown_times(spans, each.spans)
         yield Clue(
             service=here.service,
@@ -141,7 +144,9 @@ def _text(records: Records, kind: EventKind, subject: int) -> str:
     return ""
 
 
-def _kind(spans: Spans, records: Records, found: list[Deviation]) -> tuple[FaultKind, str]:
+def _kind(
+    spans: Spans, records: Records, found: list[Deviation], constants: Constants
+) -> tuple[FaultKind, str]:
     """Return which kind of fault one operation's deviations are, and what failed outside, if anything."""
     texts = [_thrown_text(spans, records, each) for each in found if each.more]
     if any(_POOL.search(text) for text in texts):
@@ -153,7 +158,8 @@ def _kind(spans: Spans, records: Records, found: list[Deviation]) -> tuple[Fault
         return FaultKind.EXCEPTION, ""
     if any(each.more and each.event.kind is EventKind.ERROR_STATEMENT for each in found):
         return FaultKind.EARLY_RETURN, ""
-    if all(_is_of_records(each) for each in found) and _calls(spans, found[0]):
+    lines_alone = all(_is_of_records(each) for each in found)
+    if constants.cut_off_is_thrown and lines_alone and _calls(spans, found[0]):
         # All that the operation calls is still called; it was cut off where it would have said so.
         return FaultKind.EXCEPTION, ""
     return FaultKind.EARLY_RETURN, ""
@@ -181,11 +187,11 @@ def _thrown_text(spans: Spans, records: Records, each: Deviation) -> str:
 def _outside(spans: Spans, each: Deviation) -> str:
     """Return the name of what is called by these spans, where they are calls that nobody else tells of."""
     outgoing = spans.outgoing[each.spans]
-    if outgoing.mean() < _LIKELY:
+    if outgoing.mean() < _MOST_OF:
         return ""
     parent = spans.tree.parent
     leaf = ~np.isin(each.spans, parent[parent != NONE])
-    if leaf.mean() < _LIKELY:
+    if leaf.mean() < _MOST_OF:
         return ""
     peers = spans.peer.codes[each.spans]
     return spans.peer.texts[int(np.bincount(peers).argmax())] or "an unnamed dependency"

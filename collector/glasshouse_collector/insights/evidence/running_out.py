@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from glasshouse_collector.insights.constants import Constants
 from glasshouse_collector.insights.evidence.clue import Clue, Rows
 from glasshouse_collector.insights.evidence.shown import entry_operation, shown_traces
 from glasshouse_collector.insights.findings import Evidence, EvidenceKind, FaultKind
@@ -11,8 +12,6 @@ from glasshouse_collector.insights.resources import Resource, Shift
 from glasshouse_collector.insights.spans import Spans
 from glasshouse_collector.insights.windows import Question
 
-_MOST: Final = 20.0
-"""Nats: a metric alone never says more than that, as it does not say that anybody suffers."""
 _MEGABYTE: Final = 1e6
 _WHOLE: Final = 10
 """From which on none but whole numbers are told."""
@@ -23,9 +22,12 @@ _KINDS: Final = {
 }
 
 
-def resource_clues(question: Question, spans: Spans, shifts: list[Shift]) -> list[Clue]:
+def resource_clues(question: Question, spans: Spans, shifts: list[Shift], constants: Constants) -> list[Clue]:
     """Return a clue a shift; it is taken for that of the operation that the service is asked for most."""
-    return [_clue(question, spans, shift, _entries(spans, shift.service)) for shift in shifts]
+    return [
+        _clue(question, spans, shift, _entries(spans, shift.service), constants.most_alone)
+        for shift in shifts
+    ]
 
 
 def _amount(value: float, unit: str) -> str:
@@ -44,8 +46,8 @@ def _entries(spans: Spans, service: str) -> Rows:
     return entries[np.argsort(-spans.duration[entries], kind="stable")]
 
 
-def _clue(question: Question, spans: Spans, shift: Shift, entries: Rows) -> Clue:
-    strength = min(_MOST, shift.evidence)
+def _clue(question: Question, spans: Spans, shift: Shift, entries: Rows, most: float) -> Clue:
+    strength = min(most, shift.evidence)
     return Clue(
         service=shift.service,
         operation=entry_operation(spans, entries) if len(entries) else "",

@@ -1,19 +1,16 @@
 """Clues in what is not there: a service that other traces used to reach, and none reaches now."""
 
-from typing import Final
-
 import numpy as np
 
+from glasshouse_collector.insights.constants import Constants
 from glasshouse_collector.insights.evidence.clue import Clue
 from glasshouse_collector.insights.evidence.shown import entry_operation
 from glasshouse_collector.insights.findings import Evidence, EvidenceKind, FaultKind
 from glasshouse_collector.insights.spans import Spans
 from glasshouse_collector.insights.windows import Question
 
-_MOST: Final = 20.0
 
-
-def silence_clues(question: Question, spans: Spans) -> list[Clue]:
+def silence_clues(question: Question, spans: Spans, constants: Constants) -> list[Clue]:
     """Return a clue for each service without a span in the incident, though traces there go on.
 
     As strong as none is unlikely where so many traces as expected reach it at random (Poisson).
@@ -26,7 +23,7 @@ def silence_clues(question: Question, spans: Spans) -> list[Clue]:
     for service in np.setdiff1d(np.unique(spans.service[before]), np.unique(spans.service[spans.incident])):
         rows = np.flatnonzero(before & (spans.service == service))
         expected = spans.traces(rows) * now / then
-        strength = min(_MOST, float(expected - np.log(len(spans.services))))
+        strength = min(constants.most_alone, float(expected - np.log(len(spans.services))))
         if strength <= 0:
             continue
         name = spans.services[service]

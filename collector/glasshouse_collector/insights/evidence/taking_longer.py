@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from glasshouse_collector.insights.constants import Constants
 from glasshouse_collector.insights.contexts import Contexts
 from glasshouse_collector.insights.evidence.clue import Clue
 from glasshouse_collector.insights.evidence.shown import entry_operation, shown_times, shown_traces
@@ -17,18 +18,20 @@ from glasshouse_collector.insights.tree import NONE
 _MILLISECOND: Final = 1e6
 _WHOLE: Final = 10
 """Milliseconds from which on none but whole ones are told."""
-_UNTOUCHED: Final = 0.5
-"""What is left of the blame for ways out of a service where none of those into it take longer."""
 
 
 def timing_clues(
-    spans: Spans, contexts: Contexts, slowdowns: list[Slowdown], usual_times: float = 1.0
+    spans: Spans,
+    contexts: Contexts,
+    slowdowns: list[Slowdown],
+    constants: Constants,
+    usual_times: float = 1.0,
 ) -> list[Clue]:
     """Return the clues of slowdowns, as strong as they matter to the traces that have them.
 
     One matters in full where it adds `usual_times` what such traces usually take.
     """
-    touched = _Touched(spans, contexts, slowdowns)
+    touched = _Touched(spans, contexts, slowdowns, constants.untouched)
     usual = usual_times * _usual_durations(spans)
     return [clue for each in slowdowns for clue in _clues(spans, contexts, each, touched, usual)]
 
@@ -36,7 +39,8 @@ def timing_clues(
 class _Touched:
     """Which share of the calls into a service, and out of it, takes longer on the way."""
 
-    def __init__(self, spans: Spans, contexts: Contexts, slowdowns: list[Slowdown]) -> None:
+    def __init__(self, spans: Spans, contexts: Contexts, slowdowns: list[Slowdown], untouched: float) -> None:
+        self._untouched = untouched
         slow = np.zeros(len(spans), np.bool_)
         for each in slowdowns:
             if each.mechanism is Mechanism.WAY:
@@ -54,9 +58,8 @@ class _Touched:
         """Return how much the way into a service is its own doing."""
         return self._blame(self._into[service], self._out[service])
 
-    @staticmethod
-    def _blame(here: float, there: float) -> float:
-        return here if np.isnan(there) else here * (_UNTOUCHED + (1 - _UNTOUCHED) * there)
+    def _blame(self, here: float, there: float) -> float:
+        return here if np.isnan(there) else here * (self._untouched + (1 - self._untouched) * there)
 
 
 def _shares(service: npt.NDArray[Any], slow: npt.NDArray[np.bool_], count: int) -> Floats:
