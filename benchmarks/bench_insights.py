@@ -11,15 +11,19 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from insights import quiet, scale, shop, trainticket, tuning
+from glasshouse_collector.insights.constants import DEFAULT
+from glasshouse_collector.store import Store
+from insights import confidence, quiet, scale, shop, trainticket, tuning
 from insights.asking import Answer
-from insights.cases import train_ticket
+from insights.cases import Case, train_ticket
 from insights.comparison import calibration_table
 from insights.scoring import calibration
+from insights.thinned import DRAWS, thin
 from programs import Failed
 from report import Report
 
@@ -28,7 +32,8 @@ PARTS: Final = {
     "shop": "ten faults of the shop, asked about while visitors go on coming (half an hour)",
     "quiet": "hours of the shop's quiet traffic: how many incidents are found in them",
     "scale": "an incident of 5 M spans: seconds and memory",
-    "leave-one-out": "each kind of fault with constants that the other kinds chose (a quarter of an hour)",
+    "leave-one-out": "each kind of fault with constants that the other kinds chose (half an hour)",
+    "confidence": "the cases with less and less of their traces: is as much right as is said",
 }
 
 
@@ -96,7 +101,7 @@ def _options() -> argparse.Namespace:
         parser.error("--record is of the part shop")
     if not {"shop", "quiet", "scale"} & set(options.parts) and options.replay:
         parser.error("--replay is of the parts shop, quiet and scale")
-    if {"trainticket", "scale", "leave-one-out"} & set(options.parts or ["trainticket"]):
+    if {"trainticket", "scale", "leave-one-out", "confidence"} & set(options.parts or ["trainticket"]):
         sheet = options.trainticket / "cases.json"
         if not sheet.exists():
             parser.error(f"{sheet} is not there; name the folder of the recordings with TRAINTICKET=FOLDER")
@@ -142,13 +147,33 @@ def _scale(options: argparse.Namespace, results: _Results) -> None:
 
 
 def _leave_one_out(options: argparse.Namespace, results: _Results) -> None:
+    with _filled(options) as (store, cases):
+        found = tuning.tried(store, [*cases, *thin(store, cases, tuning.HALF)])
+    left_out = tuning.leave_one_out(found)
+    results.json["leave_one_out"] = tuning.as_json(left_out)
+    print("### Each kind of fault with constants that the other kinds chose\n")
+    print(tuning.table(left_out))
+    print("### All cases with each constant moved\n")
+    print(tuning.moved_table(found), flush=True)
+
+
+def _confidence(options: argparse.Namespace, results: _Results) -> None:
+    with _filled(options) as (store, cases):
+        less = [case for one_in in DRAWS for case in thin(store, cases, one_in)]
+        answers = [tuning.answered(store, case, DEFAULT) for case in (*cases, *less)]
+    results.json["confidence"] = confidence.as_json(answers)
+    print("### Of what is said with a confidence, how much is right where there is less to go by\n")
+    print(confidence.tables(answers), flush=True)
+
+
+@contextmanager
+def _filled(options: argparse.Namespace) -> Iterator[tuple[Store, Sequence[Case]]]:
+    """Yield a store with the cases of Train Ticket, each in a project of its name."""
     cases = train_ticket(options.trainticket)
     with tempfile.TemporaryDirectory(prefix="bench-insights-", ignore_cleanup_errors=True) as folder:
         trainticket.fill(cases, Path(folder))
-        left_out = tuning.leave_one_out(tuning.open_store(Path(folder)), cases)
-    results.json["leave_one_out"] = tuning.as_json(left_out)
-    print("### Each kind of fault with constants that the other kinds chose\n")
-    print(tuning.table(left_out), flush=True)
+        with closing(tuning.open_store(Path(folder))) as store:
+            yield store, cases
 
 
 def _faults(written: str | None) -> Sequence[str]:
@@ -185,6 +210,7 @@ _RUN: Final[dict[str, Callable[[argparse.Namespace, _Results], None]]] = {
     "quiet": _quiet,
     "scale": _scale,
     "leave-one-out": _leave_one_out,
+    "confidence": _confidence,
 }
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ SETTLED_SECONDS: Final = 10
 class Case:
     """One fault: what was recorded, the windows to ask about, and the answer.
 
-    `files` are OTLP JSON Lines. An empty `operation` is one that is not known.
+    `files` are OTLP JSON Lines. An empty `operation` is one that is not known. `one_in` is more than 1 where
+    one trace in so many is left of what was recorded.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Case:
     service: str
     kind: str
     operation: str = ""
+    one_in: int = 1
 
 
 def train_ticket(folder: Path) -> list[Case]:

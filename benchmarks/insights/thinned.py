@@ -34,4 +34,4 @@ def thin(store: Store, cases: Sequence[Case], one_in: int) -> Iterator[Case]:
                 kept = f"cityHash64('thinned', TraceId) % {one_in} = {draw}" if table in _BY_TRACE else "1"
                 statement = _COPY.format(table=table, which=kept)
                 store.engine.command(statement, {"project": project, "from": case.name})
-            yield replace(case, name=project)
+            yield replace(case, name=project, one_in=one_in)

@@ -1,8 +1,8 @@
 """The analysis with other constants, and what choosing them by other kinds of fault is worth.
 
-Leave one kind out: the constants are chosen from a small grid around the default by the cases of all other
-kinds, then the kind that was left out is scored with them. Figures that stay say that the constants are
-not made for the faults that they are measured on.
+Leave one kind out: the constants are chosen from a grid around the default by the cases of all other kinds,
+then the kind that was left out is scored with them. Figures that stay say that the constants are not made
+for the faults that they are measured on. All constants are in the grid: none is settled elsewhere.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,12 @@ from insights.scoring import Accuracy
 
 FACTORS: Final = (0.5, 2.0)
 """By which each constant is moved, the others staying; of a share its odds, and a rule is left out."""
-_CONFIDENCE: Final = ("doubt", "sharpness")
+HALF: Final = 2
+"""The cases are tried in whole, and twice with one trace in so many."""
+_SHARES: Final = "service top-1 | top-3 | service and kind"
+_COLUMNS: Final = f"cases | {_SHARES} | with half the traces | {_SHARES}"
+_RULES: Final = "---|" * 8
+_CONFIDENCE: Final = ("doubt", "sharpness", "most_sure", "single")
 """Constants that change no ranking; `insights.confidence` is about them."""
 _LIMITS: Final = QueryLimits(rows=10_000_000, answer_bytes=2**30)
 
@@ -36,6 +41,9 @@ class LeftOut:
     kind: str
     constants: Constants
     answers: Sequence[Answer]
+
+
+Tried = Mapping[Constants, Sequence[Answer]]
 
 
 class Remembering(EmbeddedEngine):
@@ -69,7 +77,7 @@ def grid() -> Iterator[Constants]:
                 yield replace(DEFAULT, **{constant.name: value})
 
 
-def _moved(value: float | bool, *, share: bool) -> Sequence[float | bool]:
+def _moved(value: float | bool, *, share: bool) -> Sequence[Any]:
     if isinstance(value, bool):
         return (not value,)
     if share:
@@ -84,21 +92,25 @@ def answered(store: Store, case: Case, constants: Constants) -> Answer:
     return Answer(case, answer_of(analysis), 0.0)
 
 
-def leave_one_out(store: Store, cases: Sequence[Case]) -> list[LeftOut]:
+def tried(store: Store, cases: Sequence[Case]) -> Tried:
+    """Return the answers to all cases with each of the grid's constants."""
+    return {constants: [answered(store, case, constants) for case in cases] for constants in grid()}
+
+
+def leave_one_out(found: Tried) -> list[LeftOut]:
     """Return each kind with the constants that the cases of the other kinds choose."""
-    tried = {constants: [answered(store, case, constants) for case in cases] for constants in grid()}
-    kinds = sorted({case.kind for case in cases})
-    return [_left_out(kind, tried) for kind in kinds]
+    kinds = sorted({answer.case.kind for answer in found[DEFAULT]})
+    return [_left_out(kind, found) for kind in kinds]
 
 
-def _left_out(kind: str, tried: Mapping[Constants, Sequence[Answer]]) -> LeftOut:
+def _left_out(kind: str, found: Tried) -> LeftOut:
     def worth(constants: Constants) -> tuple[float, ...]:
-        others = [it for it in tried[constants] if it.case.kind != kind]
+        others = [it for it in found[constants] if it.case.kind != kind]
         accuracy = Accuracy.of(it.placing for it in others)
         return accuracy.top1, sum(it.kind_right for it in others) / len(others), accuracy.avg5
 
-    chosen = max(tried, key=worth)  # of equals the first, so the default before others
-    return LeftOut(kind, chosen, [it for it in tried[chosen] if it.case.kind == kind])
+    chosen = max(found, key=worth)  # of equals the first, so the default before others
+    return LeftOut(kind, chosen, [it for it in found[chosen] if it.case.kind == kind])
 
 
 def changed(constants: Constants) -> str:
@@ -113,24 +125,35 @@ def changed(constants: Constants) -> str:
 
 def table(left_out: Sequence[LeftOut]) -> str:
     """Return each kind that was left out, and how its cases fare."""
-    lines = [
-        "| left out | cases | service top-1 | top-3 | service and kind | constants chosen by the others |"
-    ]
-    lines.append("|---|---|---|---|---|---|")
     rows: list[tuple[str, Sequence[Answer], str]] = [
         (each.kind, each.answers, changed(each.constants)) for each in left_out
     ]
     rows.append(("all", [it for each in left_out for it in each.answers], ""))
-    for kind, answers, constants in rows:
-        accuracy = Accuracy.of(it.placing for it in answers)
-        right = sum(it.kind_right for it in answers) / len(answers)
-        shares = " | ".join(f"{100 * share:.1f}" for share in (accuracy.top1, accuracy.top3, right))
-        lines.append(f"| {kind} | {len(answers)} | {shares} | {constants} |")
+    lines = [f"| left out | {_COLUMNS} | constants chosen by the others |", f"|---|{_RULES}---|"]
+    lines += [f"| {kind} | {_shares(answers)} | {constants} |" for kind, answers, constants in rows]
     return "\n".join(lines) + "\n"
 
 
+def moved_table(found: Tried) -> str:
+    """Return how all cases fare with each constant moved, the default first."""
+    lines = [f"| | {_COLUMNS} |", f"|---|{_RULES}"]
+    lines += [f"| {changed(constants)} | {_shares(answers)} |" for constants, answers in found.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _shares(answers: Sequence[Answer]) -> str:
+    """Return the columns of all cases in whole, and of those with half their traces."""
+    told = []
+    for one_in in (1, HALF):
+        wanted = [it for it in answers if it.case.one_in == one_in]
+        accuracy = Accuracy.of(it.placing for it in wanted)
+        right = sum(it.kind_right for it in wanted) / len(wanted)
+        told += [str(len(wanted)), *(f"{100 * it:.1f}" for it in (accuracy.top1, accuracy.top3, right))]
+    return " | ".join(told)
+
+
 def as_json(left_out: Sequence[LeftOut]) -> list[dict[str, Any]]:
-    """Return the same for a program."""
+    """Return each kind that was left out for a program."""
     return [
         {
             "kind": each.kind,

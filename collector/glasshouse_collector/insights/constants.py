@@ -82,10 +82,14 @@ class Constants:
     """Of the spans that show a fault of a release, so many are of its version …"""
     new_before: Share = 0.05
     """… and of the service's spans before at most so many."""
-    doubt: float = 4.0
+    doubt: float = 2.5
     """Nats at which a cause that stands alone is as likely right as wrong."""
-    sharpness: float = 2.0
+    sharpness: float = 4.0
     """How fast confidence grows with the lead over the others."""
+    most_sure: Share = 0.98
+    """Said of what nothing speaks against: what is known of systems and their faults is never all."""
+    single: Share = 0.4
+    """How much of confidence is lost where a single trace shows it; its square with two, and so on."""
 
 
 DEFAULT: Final = Constants()

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from glasshouse_collector.insights.chance import Floats
 from glasshouse_collector.insights.constants import DEFAULT, Constants
 from glasshouse_collector.insights.evidence.clue import Clue
 from glasshouse_collector.insights.evidence.releases import new_version
@@ -49,13 +50,19 @@ def rank(
         by_service[clue.service].append(clue)
     suspects = [_Suspect(spans, found, priors, constants) for found in by_service.values()]
     suspects.sort(key=lambda suspect: (-suspect.score, suspect.service))
-    scores = np.array([suspect.score for suspect in suspects]) ** constants.sharpness
-    sure = scores / (scores.sum() + constants.doubt**constants.sharpness) if len(scores) else scores
+    sure = how_sure(np.array([suspect.score for suspect in suspects]), constants)
     return [
         suspect.cause(spans, float(confidence) * suspect.repeated(spans))
         for suspect, confidence in zip(suspects[:MOST_ROOT_CAUSES], sure, strict=False)
         if suspect.score > 0
     ]
+
+
+def how_sure(scores: Floats, constants: Constants) -> Floats:
+    """Return of each score how likely it is the cause's, by its lead over the others and over doubt."""
+    leads = scores**constants.sharpness
+    sure: Floats = constants.most_sure * leads / (leads.sum() + constants.doubt**constants.sharpness)
+    return sure
 
 
 def _growth(clue: Clue) -> float:
@@ -107,9 +114,9 @@ class _Suspect:
         return plain[0]
 
     def repeated(self, spans: Spans) -> float:
-        """Return how sure one may be for the number of traces that show it: half for a single one."""
+        """Return how sure one may be for the number of traces that show it."""
         rows = self._telling(self.kind).rows
-        return 1.0 - float(0.5 ** spans.traces(rows)) if len(rows) else 1.0
+        return 1.0 - float(self._constants.single ** spans.traces(rows)) if len(rows) else 1.0
 
     def cause(self, spans: Spans, confidence: float) -> RootCause:
         """Return it as a root cause."""

@@ -1,12 +1,14 @@
 """What spans do otherwise: numbers that can be counted, and worked out, by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 
 import pytest
 
 from glasshouse_collector.insights.behaviour import Deviation, find_deviations
 from glasshouse_collector.insights.chance import likelihood_gain
+from glasshouse_collector.insights.constants import DEFAULT
 from glasshouse_collector.insights.contexts import Contexts
 from glasshouse_collector.insights.events import Event, EventKind, events_of
 from glasshouse_collector.insights.records import Records, read_records
@@ -15,7 +17,7 @@ from glasshouse_collector.insights.windows import Window
 from glasshouse_collector.store import QueryLimits, Store
 from made_traces import BASELINE, ERROR, INCIDENT, INFO, MS, QUESTION, Recorder, Work
 
-LEAST = 3.0
+PLAIN = replace(DEFAULT, least_evidence=3.0)
 
 
 def pack(lines: Sequence[tuple[int, str]], times: int = 1) -> Work:
@@ -35,7 +37,7 @@ def read(store: Store, recorder: Recorder) -> tuple[Spans, Contexts, Records]:
 def deviations(store: Store, recorder: Recorder) -> dict[tuple[EventKind, str], Deviation]:
     """Return what deviates, by kind of event and what it is about."""
     spans, contexts, records = read(store, recorder)
-    found = find_deviations(spans, contexts, records, LEAST)
+    found = find_deviations(spans, contexts, records, PLAIN)
     return {(each.event.kind, _subject(spans, records, each.event)): each for each in found}
 
 
@@ -99,7 +101,7 @@ def test_calls_are_counted_to_three(store: Store) -> None:
     recorder = Recorder("counted-calls")
     make(recorder, INCIDENT, [pack([(INFO, "Done")], 5)])
     spans, contexts, records = read(store, recorder)
-    events = events_of(spans, contexts, records, ~spans.incident)
+    events = events_of(spans, contexts, records, ~spans.incident, DEFAULT)
     root = int((spans.tree.depth == 0).argmax())
     packing = next(place for place, it in enumerate(spans.places) if it.operation == "pack")
     of_root = [events.decoded(int(code)) for code in events.code[events.span == root]]

@@ -6,6 +6,7 @@ import pytest
 
 from glasshouse_collector.insights import spans as reading
 from glasshouse_collector.insights.analysis import analyse
+from glasshouse_collector.insights.constants import DEFAULT
 from glasshouse_collector.insights.findings import FaultKind
 from glasshouse_collector.insights.windows import Question, Window
 from glasshouse_collector.store import QueryLimits, Store
@@ -59,10 +60,12 @@ def test_focus_names_who_may_be_blamed(store: Store) -> None:
 
 def test_what_users_said_raises_and_lowers(store: Store) -> None:
     """A factor changes the score of that service with that kind of fault, and of no other."""
-    plain = analysed(store, shop("priors", FAILS)).root_causes[0]
-    view = store.of_project("priors")
+    shop("priors", FAILS).keep(store)
+    view, doubting = store.of_project("priors"), replace(DEFAULT, doubt=100.0)
+    plain = analyse(view, QUESTION, LIMITS, constants=doubting).root_causes[0]
     for factor in (0.5, 2.0):
-        told = analyse(view, QUESTION, LIMITS, {("payment", FaultKind.EXCEPTION): factor}).root_causes[0]
+        said = {("payment", FaultKind.EXCEPTION): factor}
+        told = analyse(view, QUESTION, LIMITS, said, doubting).root_causes[0]
         assert told.score == pytest.approx(plain.score * factor, abs=0.01)
         assert (told.confidence > plain.confidence) == (factor > 1)
     other = {("payment", FaultKind.SLOW_CODE): 2.0, ("stock", FaultKind.EXCEPTION): 2.0}

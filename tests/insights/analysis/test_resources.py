@@ -1,7 +1,10 @@
 """What metrics say: a series against its own past, as much as it rose beyond that."""
 
+from dataclasses import replace
+
 import pytest
 
+from glasshouse_collector.insights.constants import DEFAULT
 from glasshouse_collector.insights.resources import Resource, Shift, find_shifts
 from glasshouse_collector.insights.windows import SECOND
 from glasshouse_collector.store import QueryLimits, Store
@@ -12,11 +15,15 @@ TIMES = range(NOON - 60 * STEP, INCIDENT.end, STEP)
 BEFORE = sum(time < NOON for time in TIMES)
 NOW = len(TIMES) - BEFORE
 
+PLAIN = replace(DEFAULT, least_evidence=3.0)
+
 
 def shifts(store: Store, recorder: Recorder) -> list[Shift]:
     """Keep what was recorded, and return what rose."""
     recorder.keep(store)
-    return find_shifts(store.of_project(recorder.project), QUESTION, QueryLimits(), 3.0)
+    return find_shifts(
+        store.of_project(recorder.project), QUESTION, QueryLimits(), replace(DEFAULT, least_evidence=3.0)
+    )
 
 
 def steps(before: float, now: float) -> list[tuple[int, float]]:

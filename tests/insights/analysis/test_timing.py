@@ -1,7 +1,10 @@
 """Where time goes that used not to: numbers that can be worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
+from glasshouse_collector.insights.constants import DEFAULT
 from glasshouse_collector.insights.contexts import Contexts
 from glasshouse_collector.insights.spans import Spans, read_spans
 from glasshouse_collector.insights.timing import Mechanism, Slowdown, find_slowdowns
@@ -11,12 +14,16 @@ from made_traces import BASELINE, INCIDENT, MS, QUESTION, Recorder, Work
 
 CLIENT = 3
 
+PLAIN = replace(DEFAULT, least_evidence=3.0)
+
 
 def slowdowns(store: Store, recorder: Recorder) -> tuple[Spans, list[Slowdown]]:
     """Keep what was recorded, and return what is slower."""
     recorder.keep(store)
     spans = read_spans(store.of_project(recorder.project), QUESTION, QueryLimits())
-    return spans, find_slowdowns(spans, Contexts.of(spans), ~spans.incident, 3.0)
+    return spans, find_slowdowns(
+        spans, Contexts.of(spans), ~spans.incident, replace(DEFAULT, least_evidence=3.0)
+    )
 
 
 def make(

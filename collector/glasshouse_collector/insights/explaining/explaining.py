@@ -19,7 +19,7 @@ from glasshouse_collector.insights.knowledge import Knowledge, Symptoms, load_kn
 from glasshouse_collector.store import ProjectStore, QueryLimits
 
 _MOST_MATCHED: Final = 3
-_SURE: Final = 0.3
+_SURE: Final = 0.5
 """The confidence below which nobody is advised by what the first cause is taken for."""
 _MUCH: Final = 2.0
 """So many times as often as in normal times, and an error belongs to the incident."""
