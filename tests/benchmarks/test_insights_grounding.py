@@ -74,7 +74,7 @@ def own_time(**said: Any) -> dict[str, Any]:
 
 
 PATH: Final = [
-    {"service": "cart", "operation": "GET /cart", "effect": "is where it began"},
+    {"service": "cart", "operation": "GET /cart", "effect": "is where it starts"},
     {"service": "gateway", "operation": "GET /", "effect": "waited for it"},
 ]
 

@@ -189,7 +189,10 @@ class Recorder:
             end_time_unix_nano=ends,
         )
         if work.peer:
-            span.attributes.add(key="server.address").value.string_value = work.peer
+            address, _, port = work.peer.partition(":")
+            span.attributes.add(key="server.address").value.string_value = address
+            if port:
+                span.attributes.add(key="server.port").value.int_value = int(port)
         if work.failed:
             span.status.code = span.status.STATUS_CODE_ERROR
             raised = span.events.add(name="exception", time_unix_nano=ends)

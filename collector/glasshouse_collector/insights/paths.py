@@ -18,7 +18,7 @@ def path_of(spans: Spans, rows: npt.NDArray[Any]) -> tuple[PathStep, ...]:
     """Return the way from one of these rows, of the most usual place, up to its root, a step a service."""
     place = int(np.bincount(spans.place[rows]).argmax())
     at = int(rows[spans.place[rows] == place][0])
-    steps = [_step(spans, at, "is where it began")]
+    steps = [_step(spans, at, "is where it starts")]
     above = int(spans.tree.parent[at])
     while above != NONE:
         if spans.service[above] != spans.service[at]:

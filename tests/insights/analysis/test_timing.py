@@ -31,7 +31,7 @@ def make(
 ) -> None:
     """Make requests of two services: the second works `own` ms, and waits for what is outside."""
     for number, milliseconds in enumerate(own):
-        calls = [Work("stock", "SELECT", outside, kind=CLIENT, peer="postgresql")]
+        calls = [Work("stock", "SELECT", outside, kind=CLIENT, peer="10.0.0.7:5432")]
         stock = Work("stock", "GET /stock", milliseconds, calls, way=way)
         client = Work("gateway", "GET", 0, [stock], kind=CLIENT)
         recorder.trace(Work("gateway", "GET /cart", 2, [client]), window.start + number * 1000 * MS)
@@ -69,7 +69,7 @@ def test_what_sends_no_telemetry(store: Store) -> None:
     make(recorder, INCIDENT, [10.0] * 40, outside=80.0)
     spans, found = slowdowns(store, recorder)
     assert [each.mechanism for each in found] == [Mechanism.DEPENDENCY]
-    assert (spans.services[found[0].service], spans.peer.texts[found[0].other]) == ("stock", "postgresql")
+    assert (spans.services[found[0].service], spans.peer.texts[found[0].other]) == ("stock", "10.0.0.7:5432")
     assert (found[0].before, found[0].after) == (5 * MS, 80 * MS)
 
 
