@@ -41,7 +41,7 @@ def explicit_quantiles(source: Points, quantile: str) -> str:
 def _added(source: Points, counted: Sequence[str]) -> str:
     """Add buckets of bounds that are known: those of the points are neither read nor carried along."""
     bounds = source.asked.bounds
-    parts = increases(source.select_once(*counted), source, (VALUE, COUNTS))
+    parts = increases(source.select(*counted), source, (VALUE, COUNTS))
     return (
         f"SELECT {_ROWS}, [{', '.join(map(repr, bounds))}]::Array(Float64) AS uppers, "  # noqa: S608
         "arrayCumSum(sumForEach(arrayMap(count -> count * share, more_counts))) AS up_to "
@@ -52,7 +52,7 @@ def _added(source: Points, counted: Sequence[str]) -> str:
 def _met(source: Points, counted: Sequence[str]) -> str:
     """Add buckets of any bounds, cut where they meet."""
     # A series that changes its bounds counts anew in other buckets: it is another series.
-    points = source.select_once(*counted, "ExplicitBounds AS bounds", apart="ExplicitBounds")
+    points = source.select(*counted, "ExplicitBounds AS bounds", apart="ExplicitBounds")
     parts = increases(points, source, (VALUE, COUNTS), carried=("bounds",))
     parts = f"SELECT * FROM ({parts}) WHERE notEmpty(bounds) AND length(more_counts) = length(bounds) + 1"  # noqa: S608
     added = (
@@ -84,7 +84,7 @@ _UP_TO: Final = (
 
 def exponential_quantiles(source: Points, quantile: str) -> str:
     """Return SQL for a quantile (an expression) each labels_key and step."""
-    points = source.select_once(
+    points = source.select(
         "AggregationTemporality = 1 AS delta",
         "toFloat64(Count) AS v",
         "Scale AS scale",

@@ -8,6 +8,10 @@ increase as it is. Source: opentelemetry.io/docs/specs/otel/metrics/data-model, 
 
 An increase belongs evenly to the time from the point before (or the start) to its own. Each step gets the
 part that lies in it: a rate is right whether steps are shorter or longer than the distance of the points.
+
+What has counted between two points counts all that was between: where both neighbours of a point lie in one
+step with it, and nothing began anew, the point tells nothing that the step would. Buckets are compared without
+those points, which are most where steps are long.
 """
 
 from collections.abc import Sequence
@@ -17,6 +21,7 @@ from typing import Final
 from glasshouse_collector.api.metrics.points import BESIDE, Points
 
 _WINDOW: Final = "PARTITION BY series ORDER BY t ROWS BETWEEN 1 PRECEDING AND CURRENT ROW"
+_BESIDE: Final = "PARTITION BY series ORDER BY t, v ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,16 @@ def increases(
 ) -> str:
     """Return SQL for the parts of increases: labels_key, series, step, share, and each measure's `more_…`.
 
-    `points` selects points with `delta`, `v` and the measures; `carried` are columns to hand on. A part is
-    `share` of its increase. `resets` and `gaps` are 1 in the first part of an increase that has one, `t` is
-    when the increase ended.
+    `points` selects points with `delta`, `v` and the measures, those of one time also twice: then the one with
+    the least `v` counts. `carried` are columns to hand on. A part is `share` of its increase. `resets` and
+    `gaps` are 1 in the first part of an increase that has one, `t` is when the increase ended.
     """
     steps = source.asked.steps
     beforehand = "".join(f", lagInFrame({it.column}) OVER w AS before_{it.column}" for it in measures)
     told = "".join(f", {column}" for column in carried)
     pairs = (
         f"SELECT *, lagInFrame(t, 1, 0) OVER w AS before_t{beforehand} "  # noqa: S608
-        f"FROM ({points}) WINDOW w AS ({_WINDOW})"
+        f"FROM ({_telling(points, source)}) WINDOW w AS ({_WINDOW})"
     )
     judged = (
         "SELECT *, NOT delta AND before_t > 0 AND (v < before_v OR began > before_t) AS reset, "  # noqa: S608
@@ -79,4 +84,24 @@ def increases(
         f"arrayJoin(range({first}, {last} + 1)) AS step, ({part}) / (t - since) AS share, "
         f"reset AND step = {first} AS resets, t - since > {longest} AND step = {first} AS gaps "
         f"FROM ({grown}) WHERE t > {steps.start} AND since < {steps.end}"
+    )
+
+
+def _telling(points: str, source: Points) -> str:
+    """Return SQL for the points without doubled ones, and without those between that change no step's increase.
+
+    Where the next point has the same start, which lies before the point before, no reset is overlooked.
+    """
+    steps = source.asked.steps
+    begins, ends = (f"intDiv({edge} - {steps.start}, {steps.length})" for edge in ("t_before", "t_after - 1"))
+    between = (
+        f"NOT delta AND t_before >= {steps.start} AND t_before < t AND t < t_after AND {begins} = {ends} "
+        "AND v_before <= v AND v <= v_after AND began <= t_before AND began = began_after"
+    )
+    return (
+        "SELECT * EXCEPT (t_before, t_after, v_before, v_after, began_after) FROM ("  # noqa: S608
+        "SELECT *, lagInFrame(t, 1, 0) OVER beside AS t_before, leadInFrame(t, 1, 0) OVER beside AS t_after, "
+        "lagInFrame(v) OVER beside AS v_before, leadInFrame(v) OVER beside AS v_after, "
+        f"leadInFrame(began) OVER beside AS began_after FROM ({points}) WINDOW beside AS ({_BESIDE})"
+        f") WHERE t_before != t AND NOT ({between})"
     )

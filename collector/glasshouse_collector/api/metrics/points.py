@@ -97,10 +97,6 @@ class Points:
             f"{', '.join(columns)} FROM {TABLE_OF[self.asked.kind]} WHERE {self.conditions.sql}"
         )
 
-    def select_once(self, *columns: str, apart: str = "") -> str:
-        """Return the points, each of a series and time once: of doubled ones that with the least `v`."""
-        return f"{self.select(*columns, apart=apart)} ORDER BY series, t, v LIMIT 1 BY series, t"
-
     def _label(self, key: str) -> str:
         if key == "service_name":
             return "ServiceName"

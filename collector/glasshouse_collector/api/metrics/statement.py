@@ -116,7 +116,7 @@ def _over_series(source: Points, points: str) -> str:
 
 def _counters(source: Points) -> str:
     """Take of each series the increase in a step; then of these what is asked."""
-    points = source.select_once("AggregationTemporality = 1 AS delta", "Value AS v")
+    points = source.select("AggregationTemporality = 1 AS delta", "Value AS v")
     parts = increases(f"SELECT * FROM ({points}) WHERE isFinite(v)", source, (VALUE,))  # noqa: S608
     if source.asked.query.function in {"rate", "increase", "sum"}:
         value = f"sum(more_v * share){_per_second(source.asked)}"
@@ -136,7 +136,7 @@ def _distributions(source: Points) -> str:
     asked = source.asked
     # A summary has no temporality: it counts from its start.
     delta = "false" if asked.kind is Kind.SUMMARY else "AggregationTemporality = 1"
-    points = source.select_once(f"{delta} AS delta", "toFloat64(Count) AS v", "Sum AS s")
+    points = source.select(f"{delta} AS delta", "toFloat64(Count) AS v", "Sum AS s")
     parts = increases(points, source, (VALUE, SUM))
     count, total = "sum(more_v * share)", "sum(more_s * share)"
     value = {"sum": total, "avg": f"{total} / {count}"}.get(asked.query.function, count)
