@@ -1,8 +1,9 @@
 """The API: health, metrics, and questions about what was stored."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import iter_route_contexts
@@ -42,6 +43,7 @@ Ask the collector how it does, and what it keeps. Everything under `/api/v1` nee
 `read`, once there are keys, and answers of the key's own project alone. Every error is a problem as
 RFC 9457 has it (`application/problem+json`), with one line in `detail` that says what was wrong.
 """
+_OF_A_PROJECT = {"responses": answers(HTTPStatus.NOT_FOUND)}  # one that is named, and not there
 
 
 def create_app(
@@ -70,9 +72,9 @@ def create_app(
     app.include_router(health_routes(services))
     app.include_router(metrics_routes(services))
     app.state.streams = OpenStreams()
-    app.include_router(_questions(services, config, app.state.streams))
-    app.include_router(_managed(services))
-    app.include_router(_taken(services))
+    _include(app, _questions(services, config, app.state.streams), require_reader(services), **_OF_A_PROJECT)
+    _include(app, (project_routes(services), key_routes(services)), require(services, Scope.ADMIN))
+    _include(app, (ingest_routes(services),), require(services, Scope.INGEST))
     for routes in extensions_routes:
         app.include_router(routes)
     for _ in iter_route_contexts(app.routes):
@@ -80,40 +82,30 @@ def create_app(
     return app
 
 
-def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> APIRouter:
+def _include(app: FastAPI, routers: Iterable[APIRouter], admit: Callable[..., Any], **more: Any) -> None:
+    """Serve what only those may use whom `admit` lets in.
+
+    Each router goes into the application itself: FastAPI makes a route anew at each level that it is under.
+    """
+    for routes in routers:
+        app.include_router(routes, prefix=PREFIX, dependencies=[Depends(admit)], **more)
+
+
+def _questions(services: Services, config: ApiConfig, streams: OpenStreams) -> Iterable[APIRouter]:
     """Return what reads the store, for those with a key to read, each of its own project."""
     questions = Questions(services, config)
-    routes = APIRouter(
-        prefix=PREFIX,
-        dependencies=[Depends(require_reader(services))],
-        responses=answers(HTTPStatus.NOT_FOUND),  # of a project that is named, and not there
+    return (
+        trace_routes(questions),
+        trace_explain_routes(questions),
+        log_routes(questions),
+        log_pattern_routes(questions),
+        log_tail_routes(questions, services, streams),
+        metric_query_routes(questions),
+        service_routes(questions),
+        attribute_routes(questions),
+        error_routes(questions),
+        sql_routes(questions),
+        insight_routes(questions, services),
+        incident_routes(services),
+        feedback_routes(services),
     )
-    routes.include_router(trace_routes(questions))
-    routes.include_router(trace_explain_routes(questions))
-    routes.include_router(log_routes(questions))
-    routes.include_router(log_pattern_routes(questions))
-    routes.include_router(log_tail_routes(questions, services, streams))
-    routes.include_router(metric_query_routes(questions))
-    routes.include_router(service_routes(questions))
-    routes.include_router(attribute_routes(questions))
-    routes.include_router(error_routes(questions))
-    routes.include_router(sql_routes(questions))
-    routes.include_router(insight_routes(questions, services))
-    routes.include_router(incident_routes(services))
-    routes.include_router(feedback_routes(services))
-    return routes
-
-
-def _managed(services: Services) -> APIRouter:
-    """Return what manages projects and keys, for those with a key to do so."""
-    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(require(services, Scope.ADMIN))])
-    routes.include_router(project_routes(services))
-    routes.include_router(key_routes(services))
-    return routes
-
-
-def _taken(services: Services) -> APIRouter:
-    """Return what takes older clients' records, for those with a key to send."""
-    routes = APIRouter(prefix=PREFIX, dependencies=[Depends(require(services, Scope.INGEST))])
-    routes.include_router(ingest_routes(services))
-    return routes
