@@ -1,7 +1,7 @@
 """What one query may use."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 NOTHING_REMEMBERED: Final[dict[str, str | int]] = {"use_query_condition_cache": 0}
 """ClickHouse remembers, by condition, which granules have no row for it. What a JOIN filtered out
@@ -24,9 +24,15 @@ class QueryLimits:
     threads: int = 0
     priority: int = 1
 
+    def of_one_thread(self) -> Self:
+        """Return the same for a question that reads little: handing it on takes longer than reading."""
+        return replace(self, threads=1)
+
     def options(self) -> dict[str, str | int]:
         """Return them as ClickHouse settings; over the limit is an error, never a shorter answer."""
         threads: dict[str, str | int] = {"max_threads": self.threads} if self.threads else {}
+        if self.threads == 1:
+            threads["local_filesystem_read_method"] = "pread"  # else it waits for another that reads for it
         return threads | {
             "priority": self.priority,
             "max_execution_time": str(self.seconds),

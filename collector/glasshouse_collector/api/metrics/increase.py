@@ -9,9 +9,9 @@ increase as it is. Source: opentelemetry.io/docs/specs/otel/metrics/data-model, 
 An increase belongs evenly to the time from the point before (or the start) to its own. Each step gets the
 part that lies in it: a rate is right whether steps are shorter or longer than the distance of the points.
 
-What has counted between two points counts all that was between: where both neighbours of a point lie in one
-step with it, and nothing began anew, the point tells nothing that the step would. Buckets are compared without
-those points, which are most where steps are long.
+An increase over several points is the same as the sum of theirs. Where both neighbours of a point lie in one
+step with it, and nothing began anew, it is left out: where steps are long that is most of the points, and
+buckets need not be compared for them.
 """
 
 from collections.abc import Sequence
@@ -51,9 +51,9 @@ def increases(
 ) -> str:
     """Return SQL for the parts of increases: labels_key, series, step, share, and each measure's `more_…`.
 
-    `points` selects points with `delta`, `v` and the measures, those of one time also twice: then the one with
-    the least `v` counts. `carried` are columns to hand on. A part is `share` of its increase. `resets` and
-    `gaps` are 1 in the first part of an increase that has one, `t` is when the increase ended.
+    `points` selects points with `delta`, `v` and the measures; of several of one time that with the least `v`
+    counts. `carried` are columns to hand on. A part is `share` of its increase. `resets` and `gaps` are 1 in
+    the first part of an increase that has one, `t` is when the increase ended.
     """
     steps = source.asked.steps
     beforehand = "".join(f", lagInFrame({it.column}) OVER w AS before_{it.column}" for it in measures)
@@ -88,7 +88,7 @@ def increases(
 
 
 def _telling(points: str, source: Points) -> str:
-    """Return SQL for the points without doubled ones, and without those between that change no step's increase.
+    """Return SQL for the points without doubled ones, and without those that change no step's increase.
 
     Where the next point has the same start, which lies before the point before, no reset is overlooked.
     """

@@ -86,7 +86,7 @@ def read_trace_logs(
         between = _BETWEEN
         asked |= {"first": max(0, extent.first - _NEAR), "until": _after(extent)}
     sql = _LOGS.replace("{between}", between)
-    return log_records(store.query_arrow(sql, asked, limits=limits))
+    return log_records(store.query_arrow(sql, asked, limits=limits.of_one_thread() if extent else limits))
 
 
 def _read_linking(
@@ -94,6 +94,7 @@ def _read_linking(
 ) -> list[LinkingSpan]:
     asked: dict[str, str | int] = {"trace_id": trace_id, "most": _MOST_LINKING}
     asked |= {"first": extent.first, "until": _after(extent)}
+    found = store.query_arrow(_LINKING, asked, limits=limits.of_one_thread())
     return [
         LinkingSpan(
             trace_id=row["TraceId"],
@@ -103,7 +104,7 @@ def _read_linking(
             start_time=rfc3339(int(row["Nanos"])),
             linked_span_ids=row["Linked"],
         )
-        for row in rows_of(store.query_arrow(_LINKING, asked, limits=limits), _LINKING_COLUMNS)
+        for row in rows_of(found, _LINKING_COLUMNS)
     ]
 
 
