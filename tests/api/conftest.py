@@ -13,7 +13,8 @@ from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.status import Status
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store
+from migrated_store import migrated_store
 from served_api import serving
 
 
@@ -47,8 +48,7 @@ def _without_store() -> Services:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend an embedded store with its tables made."""
-    opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('api')}/store"))
-    opened.migrate()
+    opened = migrated_store(tmp_path_factory, "api")
     yield opened
     opened.close()
 

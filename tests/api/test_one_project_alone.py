@@ -19,8 +19,9 @@ from glasshouse_collector.core.access import Authenticator, Caller, Scope, crede
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.errors import Unauthenticated
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store
 from kept_records import keep
+from migrated_store import migrated_store
 
 Serve = Callable[..., httpx.Client]
 SPAN = {"start_time": "now-1h", "end_time": "now"}
@@ -51,8 +52,7 @@ class OneKeyEach:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend a store with the same records of two projects, each with words of its own."""
-    opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('apart')}/store"))
-    opened.migrate()
+    opened = migrated_store(tmp_path_factory, "apart")
     for project in TRACE_OF:
         _fill(opened, project)
     for table in ("otel_traces", "otel_logs", "otel_metrics_gauge", "otel_traces_trace_id_ts"):

@@ -13,8 +13,9 @@ from glasshouse_collector.api.services.map import read_service_map
 from glasshouse_collector.api.services.sampling import sample_of
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.store import QueryLimits, Store, StoreSettings
+from glasshouse_collector.store import QueryLimits, Store
 from kept_records import keep
+from migrated_store import migrated_store
 from service_spans import MILLISECOND, NOON, Made, spans_request
 
 Serve = Callable[..., httpx.Client]
@@ -54,8 +55,7 @@ SPANS = [
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend a store with the spans in two batches, the ends of a call apart, and those of another project."""
-    opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('map')}/store"))
-    opened.migrate()
+    opened = migrated_store(tmp_path_factory, "map")
     for number in range(2):
         request = spans_request(SPANS[number::2])
         keep(opened, RequestKind.TRACES, Signal.TRACES, request, f"m-{number}")

@@ -16,8 +16,9 @@ from glasshouse_collector.api.services.reading import status_of
 from glasshouse_collector.api.times import rfc3339
 from glasshouse_collector.core.batch import RequestKind, Signal
 from glasshouse_collector.core.components import Services
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store
 from kept_records import keep
+from migrated_store import migrated_store
 from service_spans import MILLISECOND, NOON, Made, spans_request, trace_id
 
 Serve = Callable[..., httpx.Client]
@@ -80,8 +81,7 @@ def _gauge(service: str, time: int) -> ExportMetricsServiceRequest:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend a store with services known by spans, by log records, by metrics, and those of another project."""
-    store = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('services')}/store"))
-    store.migrate()
+    store = migrated_store(tmp_path_factory, "services")
     keep(store, RequestKind.TRACES, Signal.TRACES, spans_request(_shop()), "t-0")
     for number, (service, levels) in enumerate(
         [("shop", [9] * 8 + [13] * 2), ("writer", [9] * 9 + [17]), ("broken", [9] * 7 + [17, 17, 21])]

@@ -21,16 +21,16 @@ from glasshouse_collector.core.components import Services
 from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.status import Status as CollectorStatus
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store
 from kept_records import keep
+from migrated_store import migrated_store
 from served_api import serving
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve an API that wants a token; returns its address."""
-    store = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('client')}/store"))
-    store.migrate()
+    store = migrated_store(tmp_path_factory, "client")
     _fill(store)
     services = Services()
     services.provide(CollectorStatus, CollectorStatus())

@@ -16,7 +16,8 @@ from glasshouse_collector.core.exposition import MetricsPage
 from glasshouse_collector.core.metrics import Metrics
 from glasshouse_collector.core.status import Status
 from glasshouse_collector.core.times import rfc3339
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store
+from migrated_store import migrated_store
 from told_minutes import MINUTE, NOW, Minutes, keep_minutes
 
 WIDTH = 100
@@ -27,8 +28,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve an open API with a project in which something broke, and one in which nothing did."""
     folder = tmp_path_factory.mktemp("insights")
-    store = Store.open(StoreSettings(dsn=f"chdb://{folder}/store"))
-    store.migrate()
+    store = migrated_store(tmp_path_factory, "insights-store")
     keep_minutes(store, "default", Minutes(100, failing=6))
     keep_minutes(store, "calm", Minutes(100))
     services = Services()

@@ -14,8 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from attacked_collector import Attacked
-from glasshouse_collector.client_code import description
+from attacked_collector import DESCRIPTION, Attacked
 
 EXAMPLES = int(os.environ.get("GLASSHOUSE_TEST_EXAMPLES", "10"))
 CHECKS = [
@@ -25,7 +24,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 ENDLESS = "/api/v1/logs/tail"
-SCHEMA = schemathesis.openapi.from_dict(dict(description())).exclude(path=ENDLESS)
+SCHEMA = schemathesis.openapi.from_dict(dict(DESCRIPTION)).exclude(path=ENDLESS)
 
 
 @SCHEMA.parametrize()

@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from attacked_collector import TOKEN, TRACE, Attacked
-from glasshouse_collector.client_code import description
+from attacked_collector import DESCRIPTION, TOKEN, TRACE, Attacked
 
 HOSTILE = [
     "'; DROP TABLE otel_traces; --",
@@ -39,7 +38,7 @@ HOSTILE = [
 EACH = int(os.environ.get("GLASSHOUSE_TEST_EXAMPLES", "6"))
 """Values tried in one parameter; other ones in each, so that all are tried somewhere."""
 GOOD = {"trace_id": TRACE, "a": TRACE, "b": TRACE, "key": "step", "signal": "traces"}
-PATHS = description()["paths"]
+PATHS = DESCRIPTION["paths"]
 
 
 def _operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -128,7 +127,7 @@ def test_no_body_takes_anything_along(
 def _fields(operation: dict[str, Any]) -> list[str]:
     schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     if "$ref" in schema:
-        schema = description()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        schema = DESCRIPTION["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return list(schema.get("properties", {})) or ["logs"]
 
 

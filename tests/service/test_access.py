@@ -11,10 +11,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from collector_process import CollectorProcess, until
 from database_servers import postgresql
 from faulty_proxy import FaultyProxy
+from glasshouse.cli import main
 from glasshouse_collector.control import Database, Keys, KeySettings
 from glasshouse_collector.control.attempts import AT_ONCE
 from glasshouse_collector.core.access import Scope
@@ -119,10 +121,8 @@ def test_other_machines_are_not_served_without_keys_and_tls(data: Path, tmp_path
 
 def checked(*options: str) -> tuple[int, str, list[str]]:
     """Return the exit code of `glasshouse check`, the settings it prints, and what it complains of."""
-    done = subprocess.run(
-        [PROGRAM, "check", *options], capture_output=True, text=True, timeout=60, check=False
-    )
-    return done.returncode, done.stdout, [it for it in done.stderr.splitlines() if it.startswith("error: ")]
+    done = CliRunner().invoke(main, ["check", *options])
+    return done.exit_code, done.stdout, [it for it in done.stderr.splitlines() if it.startswith("error: ")]
 
 
 def test_a_check_says_what_a_start_would(data: Path, tmp_path: Path) -> None:

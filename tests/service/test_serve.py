@@ -59,6 +59,14 @@ def collector(start: Start) -> CollectorProcess:
     return start()
 
 
+@pytest.fixture(scope="module")
+def another(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    """Return a running collector for all tests that ask nothing of its store."""
+    process = CollectorProcess(tmp_path_factory.mktemp("another") / "data")
+    yield process
+    process.kill()
+
+
 def _send(collector: CollectorProcess) -> None:
     answer = httpx.post(f"http://{collector.endpoints()['http']}/v1/traces", json=SPAN)
     assert (answer.status_code, answer.json()) == (200, {})
@@ -80,12 +88,12 @@ def test_a_span_sent_is_found_again(collector: CollectorProcess) -> None:
     assert rows == [["hello", "250000000"]]
 
 
-def test_it_says_once_where_everything_is(collector: CollectorProcess) -> None:
+def test_it_says_once_where_everything_is(another: CollectorProcess) -> None:
     """One banner, with the addresses and how to send; and it is ready."""
-    at = collector.endpoints()
-    until(lambda: "glasshouse send" in collector.log(), "the banner is printed")
+    at = another.endpoints()
+    until(lambda: "glasshouse send" in another.log(), "the banner is printed")
     for address in at.values():
-        assert collector.log().count(f"{address}\n") + collector.log().count(f"{address} ") >= 1
+        assert another.log().count(f"{address}\n") + another.log().count(f"{address} ") >= 1
     until(lambda: httpx.get(f"http://{at['api']}/ready").status_code == httpx.codes.OK, "it is ready")
     for path in ("/health", "/live"):
         assert httpx.get(f"http://{at['api']}{path}").status_code == httpx.codes.OK
@@ -102,10 +110,10 @@ def test_it_ends_cleanly_and_finds_everything_after_the_next_start(start: Start)
     assert second.stop() == 0
 
 
-def test_what_is_kept_is_for_its_owner_alone(collector: CollectorProcess) -> None:
+def test_what_is_kept_is_for_its_owner_alone(another: CollectorProcess) -> None:
     """Telemetry is nobody else's on the machine."""
-    collector.endpoints()
-    assert collector.data_dir.stat().st_mode & 0o077 == 0
+    another.endpoints()
+    assert another.data_dir.stat().st_mode & 0o077 == 0
 
 
 def test_an_exporter_that_is_gone_is_named(start: Start, tmp_path: Path) -> None:
@@ -125,26 +133,26 @@ def test_an_exporter_that_is_gone_is_named(start: Start, tmp_path: Path) -> None
     assert third.stop() == 0
 
 
-def test_a_second_collector_on_the_same_data_is_refused(collector: CollectorProcess) -> None:
+def test_a_second_collector_on_the_same_data_is_refused(another: CollectorProcess) -> None:
     """One clear line names the folder; exit code 2; the first goes on."""
-    collector.endpoints()
+    another.endpoints()
     ports = ("--grpc-port", "0", "--http-port", "0", "--port", "0")
     second = subprocess.run(
-        [PROGRAM, "serve", "--data-dir", collector.data_dir, *ports],
+        [PROGRAM, "serve", "--data-dir", another.data_dir, *ports],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert second.returncode == 2, second.stderr
-    assert str(collector.data_dir) in second.stderr
+    assert str(another.data_dir) in second.stderr
     assert "Traceback" not in second.stderr
-    _send(collector)
+    _send(another)
 
 
-def test_a_taken_port_is_named(collector: CollectorProcess, tmp_path: Path) -> None:
+def test_a_taken_port_is_named(another: CollectorProcess, tmp_path: Path) -> None:
     """The setting to change stands in the message."""
-    port = collector.endpoints()["grpc"].rpartition(":")[2]
+    port = another.endpoints()["grpc"].rpartition(":")[2]
     ports = ("--grpc-port", port, "--http-port", "0", "--port", "0")
     second = subprocess.run(
         [PROGRAM, "serve", "--data-dir", tmp_path / "other", *ports],

@@ -6,9 +6,12 @@ from typing import Any, Final
 import httpx
 
 from collector_process import CollectorProcess
+from glasshouse_collector.client_code import description
 
 TRACE: Final = "ab" * 16
 TOKEN: Final = "the-operators-token"
+DESCRIPTION: Final = description()
+"""The API's own, made once: that takes a second."""
 
 
 @dataclass(frozen=True)

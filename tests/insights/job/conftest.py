@@ -20,7 +20,8 @@ from glasshouse_collector.insights.job import InsightsJob
 from glasshouse_collector.insights.settings import InsightsConfig
 from glasshouse_collector.journal import Journal
 from glasshouse_collector.receivers.door import JournalDoor
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store
+from migrated_store import migrated_store
 from told_traffic import Shop, between
 from watched_shop import BEGINS, ENDS, MINUTES, START, Collector, Frames
 
@@ -30,8 +31,7 @@ Start = Callable[..., Collector]
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend a store in which the payment of the project shop fails for some minutes."""
-    opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('job')}/store"))
-    opened.migrate()
+    opened = migrated_store(tmp_path_factory, "job")
     shop = Shop()
     shop.payment.failing = shop.checkout.failing = shop.gateway.failing = between(BEGINS, ENDS, 0.6)
     shop.keep(opened, START, MINUTES, project="shop")

@@ -17,7 +17,8 @@ from glasshouse_collector.insights.llm.budget import budget_of
 from glasshouse_collector.insights.llm.settings import LlmConfig
 from glasshouse_collector.insights.llm.telemetry import ModelTelemetry
 from glasshouse_collector.insights.windows import SECOND
-from glasshouse_collector.store import QueryLimits, Store, StoreSettings
+from glasshouse_collector.store import QueryLimits, Store
+from migrated_store import migrated_store
 from model_server import Asked, ModelServer, Said, model_server
 from told_incident import ANALYSIS, NOON, LogRow, SpanRow, keep_logs, keep_spans
 
@@ -27,8 +28,7 @@ PROJECT = "shop"
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend an embedded store with an incident in it, and another project beside it."""
-    opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('llm')}/store"))
-    opened.migrate()
+    opened = migrated_store(tmp_path_factory, "llm")
     spans = []
     for n in range(12):
         at = NOON + (3 + n) * SECOND
