@@ -50,6 +50,12 @@ def refuses(request: Work, _: random.Random) -> None:
         placed.calls = placed.calls[:1]
 
 
+def writes_row_by_row(request: Work, _: random.Random) -> None:
+    """Let stock update its rows one by one instead of all at once."""
+    if way := request.way_to("stock", "reserve rows"):
+        way[-1].calls = way[-1].calls * 6
+
+
 def works_longer(service: str, operation: str, milliseconds: float) -> Fault:
     """Return: own work of one operation takes longer by so much."""
 

@@ -12,6 +12,7 @@ from glasshouse_collector.insights.evidence.clue import Clue
 from glasshouse_collector.insights.evidence.lines import with_log_records
 from glasshouse_collector.insights.evidence.running_out import resource_clues
 from glasshouse_collector.insights.evidence.silence import silence_clues
+from glasshouse_collector.insights.evidence.surging import surge_clues
 from glasshouse_collector.insights.evidence.taking_longer import timing_clues
 from glasshouse_collector.insights.findings import Analysis, FaultKind
 from glasshouse_collector.insights.paths import symptoms_of
@@ -45,6 +46,7 @@ def analyse(
         *resource_clues(question, spans, shifts, constants),
         *_clues_of_traces(question, spans, records, constants),
     ]
+    clues += surge_clues(question, spans, clues, constants)
     if question.focus:
         clues = [clue for clue in clues if clue.service in question.focus]
     causes = rank(spans, clues, priors, constants)

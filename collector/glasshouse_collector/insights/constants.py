@@ -67,6 +67,9 @@ class Constants:
     """What takes longer than in one baseline alone may be what changes in the course of a day; or the fault
     had already reached the others. Only what makes requests so many times slower counts in full."""
 
+    surge: float = 2.0
+    """What is slow is overloaded where it is asked so many times as often as in any baseline."""
+
     # Metrics
     fewest_points: float = 5.0
     """Points before the incident without which nothing is said of a series."""

@@ -18,6 +18,8 @@ class FaultKind(StrEnum):
     """Own code fails, and nothing that it calls explains it."""
     EARLY_RETURN = "early_return"
     """Work that is usually done is not, and nothing fails loudly: calls and log lines are missing."""
+    REPEATED_CALLS = "repeated_calls"
+    """It makes calls more often than it did, or others than it did, and nothing else is different."""
     CPU_CONTENTION = "cpu_contention"
     """Own work takes longer, and the processor is busy or throttled."""
     SLOW_CODE = "slow_code"

@@ -19,11 +19,13 @@ _WAITS: Final = (FaultKind.SLOW_CODE, FaultKind.NETWORK_DELAY)
 _EFFECTS: Final = {
     FaultKind.POOL_EXHAUSTED: (*_WAITS, FaultKind.DEPENDENCY_SLOW, FaultKind.DEPENDENCY_ERROR),
     FaultKind.CPU_CONTENTION: _WAITS,
+    FaultKind.OVERLOAD: (*_WAITS, FaultKind.CPU_CONTENTION, FaultKind.POOL_EXHAUSTED),
 }
 """What is seen of a service for another reason that is seen too."""
 _WORDS: Final = {
     FaultKind.EXCEPTION: "fails by itself",
     FaultKind.EARLY_RETURN: "returns without doing all its work",
+    FaultKind.REPEATED_CALLS: "calls others more often than it did",
     FaultKind.CPU_CONTENTION: "is short of processor",
     FaultKind.SLOW_CODE: "takes longer by itself",
     FaultKind.NETWORK_DELAY: "is reached late: time is lost on the way to it or from it",

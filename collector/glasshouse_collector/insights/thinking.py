@@ -18,6 +18,7 @@ SURE: Final = 0.5
 _TITLES: Final = {
     FaultKind.EXCEPTION: "errors of {where}",
     FaultKind.EARLY_RETURN: "work left out in {where}",
+    FaultKind.REPEATED_CALLS: "more calls than usual from {where}",
     FaultKind.CPU_CONTENTION: "CPU contention in {where}",
     FaultKind.SLOW_CODE: "slow code in {where}",
     FaultKind.NETWORK_DELAY: "network delay to {where}",

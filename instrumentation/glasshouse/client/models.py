@@ -577,6 +577,7 @@ class ExplainedTrace(TypedDict):
 FaultKind = Literal[
     "exception",
     "early_return",
+    "repeated_calls",
     "cpu_contention",
     "slow_code",
     "network_delay",

@@ -54,6 +54,13 @@ TOLD = (
     Told("returns-early", faults.returns_early, "pricing", "POST /quote", FaultKind.EARLY_RETURN),
     Told("refuses", faults.refuses, "stock", "POST /reserve", FaultKind.EARLY_RETURN),
     Told(
+        "row-by-row",
+        faults.writes_row_by_row,
+        "stock",
+        "POST /reserve",
+        FaultKind.REPEATED_CALLS,
+    ),
+    Told(
         "slow",
         faults.works_longer("stock", "reserve rows", 80),
         "stock",

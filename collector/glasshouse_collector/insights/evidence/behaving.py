@@ -156,13 +156,20 @@ def _kind(
         return FaultKind.DEPENDENCY_ERROR, outside
     if any(_is_failure(each) for each in found) or any(_THROWN.search(text) for text in texts):
         return FaultKind.EXCEPTION, ""
+    return _kind_of_work(spans, found, constants), ""
+
+
+def _kind_of_work(spans: Spans, found: list[Deviation], constants: Constants) -> FaultKind:
+    """Return which kind of fault it is where nothing says that it failed."""
     if any(each.more and each.event.kind is EventKind.ERROR_STATEMENT for each in found):
-        return FaultKind.EARLY_RETURN, ""
+        return FaultKind.EARLY_RETURN
+    if all(each.more for each in found) and any(each.event.kind is EventKind.CALL for each in found):
+        return FaultKind.REPEATED_CALLS
     lines_alone = all(_is_of_records(each) for each in found)
     if constants.cut_off_is_thrown and lines_alone and _calls(spans, found[0]):
         # All that the operation calls is still called; it was cut off where it would have said so.
-        return FaultKind.EXCEPTION, ""
-    return FaultKind.EARLY_RETURN, ""
+        return FaultKind.EXCEPTION
+    return FaultKind.EARLY_RETURN
 
 
 def _is_failure(each: Deviation) -> bool:

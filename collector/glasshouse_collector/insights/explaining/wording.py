@@ -10,6 +10,7 @@ from glasshouse_collector.insights.windows import Window
 _KINDS: Final = {
     FaultKind.EXCEPTION: "its own code fails",
     FaultKind.EARLY_RETURN: "work that is usually done is not done",
+    FaultKind.REPEATED_CALLS: "it calls others more often than it used to",
     FaultKind.CPU_CONTENTION: "its own work takes longer while the processor is busy",
     FaultKind.SLOW_CODE: "its own work takes longer, and the processor is not busier",
     FaultKind.NETWORK_DELAY: "time is lost on the network between it and its callers",
