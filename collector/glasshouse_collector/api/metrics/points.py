@@ -20,8 +20,8 @@ TABLE_OF: Final = {
 }
 BESIDE: Final = 5 * 60 * SECOND
 """How far beside the range a series' neighbouring points are looked for."""
-_IDENTITY: Final = "ResourceAttributes, ScopeName, ScopeVersion, ScopeAttributes, Attributes"
-"""What tells one series of a metric from another, by OpenTelemetry's data model; temporality does it too."""
+_IDENTITY: Final = "Series"
+"""The column that tells one series of a metric from another; temporality does it too."""
 _RESOURCE: Final = "resource."
 _NO_RECORDED_VALUE: Final = "Flags % 2 = 0"
 """Bit 1 of a point's flags: it tells that its series ended, and has no value."""
