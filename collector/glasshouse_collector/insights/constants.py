@@ -53,8 +53,8 @@ class Constants:
     """Spans that are thought to have been seen before any …"""
     slow_first: Share = 0.05
     """… such a share of them slow …"""
-    heavy: float = 1.0
-    """… with that tail (Pareto's index): a tenth of the slow ones more than ten times slower than usual."""
+    heavy: float = 2.0
+    """… with that tail (Pareto's index): one in a hundred of the slow ones more than ten times slower."""
     fewest_timed: float = 8.0
     """Spans of a baseline from which it is learned what is usual."""
     beyond: float = 0.5
