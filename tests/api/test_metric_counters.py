@@ -103,6 +103,19 @@ def test_doubled_and_disordered_points_change_nothing(client: httpx.Client, stor
     assert values(ask(client, "doubled", "increase")) == [5, None]
 
 
+def test_a_doubled_point_within_a_step_counts_with_its_least_value(
+    client: httpx.Client, store: Store
+) -> None:
+    """Its neighbours in the step are held against that one, be it a reset."""
+    rising = [number(at, at, start=-99) for at in range(0, 55, 5)]
+    send(store, counter("twice", *rising, number(25, 90, start=-99), number(120, 120, start=-99)))
+    assert values(ask(client, "twice", "increase")) == pytest.approx([50 + 70 * 10 / 70, 70 * 60 / 70])
+    send(store, counter("twice-fallen", *rising, number(25, 3, start=-99)))
+    answer = ask(client, "twice-fallen", "increase")
+    assert values(answer) == [20 + 3 + 47, None]
+    assert answer["notes"] == ["cumulative", "1 reset"]
+
+
 def test_points_without_a_value_are_passed_over(client: httpx.Client, store: Store) -> None:
     """A point that tells its series' end has no value, and what is no number is none."""
     points = [number(0, 10, start=-9), number(60, 20), number(60.5, 0, flags=1), number(120, 30)]
