@@ -85,9 +85,9 @@ class Constants:
     """Of the spans that show a fault of a release, so many are of its version …"""
     new_before: Share = 0.05
     """… and of the service's spans before at most so many."""
-    doubt: float = 2.5
+    doubt: float = 2.0
     """Nats at which a cause that stands alone is as likely right as wrong."""
-    sharpness: float = 4.0
+    sharpness: float = 3.0
     """How fast confidence grows with the lead over the others."""
     most_sure: Share = 0.98
     """Said of what nothing speaks against: what is known of systems and their faults is never all."""
