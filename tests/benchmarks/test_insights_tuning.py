@@ -9,20 +9,20 @@ import pytest
 
 from glasshouse_collector.insights.constants import DEFAULT, Constants
 from glasshouse_collector.insights.windows import Window
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store
 from insights import confidence, tuning
 from insights.asking import Answer
 from insights.cases import Case
 from insights.confidence import Judged
 from insights.thinned import DRAWS, thin
 from made_traces import shop
+from migrated_store import migrated_store
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend an embedded store with its tables made."""
-    opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('tuning')}/store"))
-    opened.migrate()
+    opened = migrated_store(tmp_path_factory, "tuning")
     yield opened
     opened.close()
 

@@ -13,7 +13,7 @@ ROUNDS = 6
 INSERT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from conftest import make_rows
+from rows_of_tables import make_rows
 from glasshouse_collector.core.batch import Signal
 from glasshouse_collector.store import Store, StoreSettings
 
@@ -53,11 +53,10 @@ def run(code: str, *arguments: str) -> subprocess.Popen[str]:
 @pytest.mark.chaos
 def test_killed_again_and_again_it_has_each_row_once(tmp_path: Path) -> None:
     """Six kills at different points of an insert lose nothing and double nothing, counts included."""
-    dsn, folder = f"chdb://{tmp_path}/store", str(Path(__file__).parent)
-    support = str(Path(counted_records.__file__).parent)
+    dsn, support = f"chdb://{tmp_path}/store", str(Path(counted_records.__file__).parent)
     acknowledged = 0
     for number in range(ROUNDS):
-        with run(INSERT, folder, dsn, str(acknowledged), "1000000") as process:
+        with run(INSERT, support, dsn, str(acknowledged), "1000000") as process:
             assert process.stdout
             # the kill falls at another place of an insert each time: before it, within, after
             wanted = acknowledged + 2 + number
@@ -72,7 +71,7 @@ def test_killed_again_and_again_it_has_each_row_once(tmp_path: Path) -> None:
                 what, which = line.split()
                 if what == "acknowledged":
                     acknowledged = int(which) + 1
-    with run(INSERT, folder, dsn, str(acknowledged), str(acknowledged + 1)) as process:
+    with run(INSERT, support, dsn, str(acknowledged), str(acknowledged + 1)) as process:
         assert process.wait() == 0
     with run(COUNT, dsn, support) as process:
         assert process.stdout

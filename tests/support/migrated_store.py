@@ -15,10 +15,15 @@ def migrated_store(folders: pytest.TempPathFactory, name: str) -> Store:
     It is a copy of one that was made by this process before: 0.3 instead of 0.8 s of CPU.
     """
     folder = folders.mktemp(name) / "store"
-    shutil.copytree(_made(folders.getbasetemp()), folder, symlinks=True)
+    copy_tables(folders, folder)
     store = Store.open(StoreSettings(dsn=f"chdb://{folder}"))
     store.migrate()
     return store
+
+
+def copy_tables(folders: pytest.TempPathFactory, folder: Path) -> None:
+    """Make the folder of a store that is not open, with its tables and nothing in them."""
+    shutil.copytree(_made(folders.getbasetemp()), folder, symlinks=True)
 
 
 @functools.cache

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store
+from migrated_store import migrated_store
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Lend an embedded store with its tables made."""
-    opened = Store.open(StoreSettings(dsn=f"chdb://{tmp_path_factory.mktemp('analysis')}/store"))
-    opened.migrate()
+    opened = migrated_store(tmp_path_factory, "analysis")
     yield opened
     opened.close()
