@@ -134,7 +134,7 @@ def _fewer(
 ) -> tuple[tuple[Places, Ints], list[tuple[int, int]]]:
     """Return in which spans an event comes less often than one with which it goes together."""
     rows, codes, counts = counted
-    pairs: list[tuple[int, int]] = []
+    pairs: dict[tuple[int, int], int] = {}
     found: list[tuple[Places, Ints]] = [(np.zeros(0, np.int32), np.zeros(0, np.int64))]
     for members in groups_of(contexts.number[rows]):
         codes_here, column = np.unique(codes[members], return_inverse=True)
@@ -150,8 +150,8 @@ def _fewer(
         for first, second in np.argwhere(equal):
             lacking = spans_here[table[:, first] < table[:, second]]
             if len(lacking) and incident[lacking].any():
-                pairs.append((int(codes_here[frequent[first]]), int(codes_here[frequent[second]])))
-                which = _code(EventKind.FEWER, np.full(len(lacking), len(pairs) - 1))
+                pair = int(codes_here[frequent[first]]), int(codes_here[frequent[second]])
+                which = _code(EventKind.FEWER, np.full(len(lacking), pairs.setdefault(pair, len(pairs))))
                 found.append((lacking.astype(np.int32), which))
     span, code = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    return (span, code), pairs
+    return (span, code), list(pairs)

@@ -112,6 +112,23 @@ def test_calls_are_counted_to_three(store: Store) -> None:
             assert kinds == {EventKind.STATEMENT, EventKind.TEMPLATE}
 
 
+def test_what_goes_together_is_counted_over_all_callers(store: Store) -> None:
+    """The same two lines, asked for by two operations: half of all the spans lack the second one now."""
+    works = []
+    for operation in ("POST /parcels", "POST /bulk"):
+        for lines in ([(INFO, "Begun"), (INFO, "Done")], [(INFO, "Begun")]):
+            works.append(pack(lines))
+            works[-1].operation = operation
+    whole, lacking = works[::2], works[1::2]
+    recorder = Recorder("together")
+    make(recorder, BASELINE, whole * 20)
+    make(recorder, INCIDENT, [*whole, *lacking] * 5)
+    found = deviations(store, recorder)
+    [fewer] = [each for (kind, _), each in found.items() if kind is EventKind.FEWER]
+    assert (fewer.more, len(fewer.spans)) == (True, 10)
+    assert (fewer.before, fewer.after) == (0 / 40, 10 / 20)
+
+
 def test_what_is_asked_for_is_no_deviation(store: Store) -> None:
     """One operation says other things for other callers; that these ask more changes nothing."""
     by_robots, by_people = pack([(INFO, "Packed by robot")]), pack([(INFO, "Packed by hand")])
