@@ -1,4 +1,4 @@
-"""What the analysis goes by: every number, in one place, that decides what an observation is worth.
+"""What the analysis goes by: the numbers, in one place, that decide what an observation is worth.
 
 They are thresholds of statistics, not of anybody's traffic; no service, operation or metric has one of its
 own. `make bench-insights INSIGHTS=leave-one-out` moves each of them, and shows what that changes.

@@ -30,7 +30,7 @@ LONGEST_ANALYSED: Final = 30 * MINUTE
 """Of an incident: its beginning shows best what it comes from."""
 LONGEST_SEARCHED: Final = 120 * MINUTE
 """How far back incidents are looked for where none is kept."""
-_CLEAR: Final = 0.5
+_CLEAR: Final = 0.7
 """The confidence below which a cause alone, without errors or slow requests, is not worth telling."""
 _ORDER: Final = list(Severity)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """Clues in how often a service is asked: what takes longer may be asked for more than it can do."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from glasshouse_collector.insights.spans import Spans
 from glasshouse_collector.insights.tree import NONE
 from glasshouse_collector.insights.windows import Question
 
-_WHOLE = 10
+_WHOLE: Final = 10
 """Requests a second from which on none but whole ones are told."""
 
 
