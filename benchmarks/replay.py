@@ -8,6 +8,7 @@ search has words to find. Half of the copies lie in the last day, half in the si
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +29,13 @@ _ATTRIBUTES: Final = (
     + ", ".join(f"'{name}'" for name in _IDS)
     + ") ? substring(lower(hex(MD5(concat(v, '-', toString(copy))))), 1, 12) : v), {name})"
 )
+_NTH: Final = "((copy - 1) % MOMENTS + 1)"
 _MOMENT: Final = (
-    f"fromUnixTimestamp64Nano(LAST - toInt64(copy < COPIES / 2 ? copy * {DAY_NS} / (COPIES / 2) : "
-    f"{DAY_NS} + (copy - COPIES / 2) * {(_DAYS - 1) * DAY_NS} / (COPIES / 2)) "
+    f"fromUnixTimestamp64Nano(LAST - toInt64({_NTH} < MOMENTS / 2 ? {_NTH} * {DAY_NS} / (MOMENTS / 2) : "
+    f"{DAY_NS} + ({_NTH} - MOMENTS / 2) * {(_DAYS - 1) * DAY_NS} / (MOMENTS / 2)) "
     "+ (toUnixTimestamp64Nano(Timestamp) - RECORDED))"
 )
+"""When a copy was. Each copy of the spans has a moment of its own, and finds its log records there."""
 _COPY: Final = "concat('replayed-', toString(copy), '-', BatchId) AS BatchId"
 _RECORDED: Final = (
     "(SELECT * FROM {table} WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-'))"
@@ -90,6 +93,12 @@ _SERIES: Final = {
     "otel_metrics_sum": f"AND MetricName = '{REPLAYED_COUNTER}'",
 }
 """Tables of points, and which of their metrics are replayed."""
+_STATEMENTS: Final = {
+    "otel_traces": _SPANS,
+    "otel_logs": _LOGS,
+    "otel_metrics_histogram": _POINTS,
+    "otel_metrics_sum": _COUNTER,
+}
 _AT_ONCE: Final = 1_000_000
 """Rows that one statement writes, or so."""
 
@@ -118,34 +127,30 @@ def recorded(folder: Path, seconds: float) -> Path:
     return data
 
 
-def replay(data: Path, table: str, rows: int) -> int:
-    """Add copies of what was recorded until the table has so many rows; return how many copies."""
-    statement = {
-        "otel_traces": _SPANS,
-        "otel_logs": _LOGS,
-        "otel_metrics_histogram": _POINTS,
-        "otel_metrics_sum": _COUNTER,
-    }[table]
+def replay(data: Path, wanted: Mapping[str, int]) -> None:
+    """Add copies of what was recorded until each table has so many rows; raises `Failed`."""
+    copies = {table: _copies(data, table, rows) for table, rows in wanted.items()}
+    [found] = ask(
+        data, "SELECT toUnixTimestamp64Nano(max(Timestamp)) AS t FROM otel_traces WHERE Project = 'default'"
+    )
+    values = {"MOMENTS": copies["otel_traces"], "LAST": time.time_ns(), "RECORDED": int(found["t"])}
+    for table, number in copies.items():
+        at_once = max(1, _AT_ONCE * number // wanted[table])
+        statements = []
+        for first in range(1, number + 1, at_once):
+            bounds = {"FROM_COPY": first, "TO_COPY": min(first + at_once, number + 1)}
+            statement = _STATEMENTS[table]
+            for name, value in (bounds | values).items():
+                statement = statement.replace(name, str(value))
+            statements.append(statement)
+        ask(data, *statements, "SELECT 1")
+
+
+def _copies(data: Path, table: str, rows: int) -> int:
     each = _recorded_rows(data, table)
     if not each:
         raise Failed(f"{table}: the shop recorded nothing")
-    copies = -(-rows // each)
-    at_once = max(1, _AT_ONCE // each)
-    last = time.time_ns()
-    recorded_at = 0 if table in _SERIES else _newest(data, table)
-    ask(
-        data,
-        *(
-            statement.replace("FROM_COPY", str(first))
-            .replace("TO_COPY", str(min(first + at_once, copies + 1)))
-            .replace("COPIES", str(copies))
-            .replace("LAST", str(last))
-            .replace("RECORDED", str(recorded_at))
-            for first in range(1, copies + 1, at_once)
-        ),
-        "SELECT 1",
-    )
-    return copies
+    return -(-rows // each)
 
 
 def _recorded_rows(data: Path, table: str) -> int:
@@ -154,10 +159,3 @@ def _recorded_rows(data: Path, table: str) -> int:
         asked = f"{series} {table} WHERE Project = 'default' {_SERIES[table]}"
         return int(ask(data, asked)[0]["rows"]) * _METRIC_STEPS
     return int(ask(data, f"SELECT count() AS rows FROM {table} WHERE Project = 'default'")[0]["rows"])
-
-
-def _newest(data: Path, table: str) -> int:
-    [found] = ask(
-        data, f"SELECT toUnixTimestamp64Nano(max(Timestamp)) AS t FROM {table} WHERE Project = 'default'"
-    )
-    return int(found["t"])

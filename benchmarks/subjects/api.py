@@ -156,13 +156,13 @@ def run(settings: Settings) -> list[Report]:
 
 def _fill(data: Path, settings: Settings) -> str:
     rows = settings.count(_RECORDS)
-    for table, wanted in (
-        ("otel_traces", rows),
-        ("otel_logs", rows),
-        ("otel_metrics_histogram", settings.count(_POINTS)),
-        ("otel_metrics_sum", settings.count(_SERIES * _POINTS_A_SERIES)),
-    ):
-        replay(data, table, wanted)
+    wanted = {
+        "otel_traces": rows,
+        "otel_logs": rows,
+        "otel_metrics_histogram": settings.count(_POINTS),
+        "otel_metrics_sum": settings.count(_SERIES * _POINTS_A_SERIES),
+    }
+    replay(data, wanted)
     with Glasshouse(data=data) as collector:
         settle(collector)
         counted = [

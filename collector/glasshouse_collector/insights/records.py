@@ -1,6 +1,7 @@
 """Reads the log records of the traces of an analysis, each as what it says rather than with which values."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,13 +18,12 @@ from glasshouse_collector.insights.spans import (
     Spans,
     coded,
     sample,
-    times,
 )
-from glasshouse_collector.insights.windows import Question
+from glasshouse_collector.insights.windows import Question, Window
 from glasshouse_collector.patterns.masking import mask
 from glasshouse_collector.patterns.mining import mine
 from glasshouse_collector.patterns.shapes import LINE, SHAPE
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 MOST_SHAPES: Final = 20_000
 ERROR_LEVEL: Final = 17
@@ -129,10 +129,15 @@ def statement_of(template: str) -> str:
     return "|".join(part for part in kept if part) or template
 
 
+def record_times(windows: Sequence[Window], around: int) -> str:
+    """Return the condition that a log record's time is within a window, or so many nanoseconds off."""
+    return " OR ".join(log_times(str(window.start - around), str(window.end + around)) for window in windows)
+
+
 def _when(question: Question, spans: Spans) -> str:
     windows = [((question.incident,), spans.one_in[0]), (question.baselines, spans.one_in[1])]
     return " OR ".join(
-        f"(({times(which, SEARCHED_AROUND)}) AND {sample(every)})" for which, every in windows if which
+        f"(({record_times(which, SEARCHED_AROUND)}) AND {sample(every)})" for which, every in windows if which
     )
 
 

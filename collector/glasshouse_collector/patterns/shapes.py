@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 from glasshouse_collector.store.engine import Scalar
 
 MOST_SHAPES: Final = 20_000
@@ -96,10 +96,7 @@ class Shapes:
 def read_shapes(store: ProjectStore, asked: PatternQuestion, limits: QueryLimits) -> Shapes:
     """Return the shapes, at most `MOST_SHAPES`; raises `EngineFailure`."""
     values = {**asked.values, "start": asked.start, "end": asked.end}
-    where = (
-        f"({asked.where}) AND Timestamp >= fromUnixTimestamp64Nano({{start:Int64}}) "
-        "AND Timestamp < fromUnixTimestamp64Nano({end:Int64})"
-    )
+    where = f"({asked.where}) AND {log_times('{start:Int64}', '{end:Int64}')}"
     counted = store.query_arrow(_COUNT.format(where=where), values, limits=limits).to_pylist()
     total = counted[0]["Records"] if counted else 0
     one_in = max(1, -(-total // MOST_RECORDS))

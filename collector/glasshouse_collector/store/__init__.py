@@ -1,6 +1,7 @@
 """The only place that knows ClickHouse."""
 
 from glasshouse_collector.store.limits import QueryLimits
+from glasshouse_collector.store.log_times import log_times
 from glasshouse_collector.store.project_store import EVERY_PROJECT, ProjectStore
 from glasshouse_collector.store.readonly import QueryAnswer, QueryRefused, QueryTimedOut, QueryTooBig
 from glasshouse_collector.store.settings import StoreSettings, locate
@@ -17,4 +18,5 @@ __all__ = [
     "Store",
     "StoreSettings",
     "locate",
+    "log_times",
 ]

@@ -8,7 +8,7 @@ from glasshouse_collector.api.levels import LEVELS
 from glasshouse_collector.api.logs.model import LogCount, LogHistogram
 from glasshouse_collector.api.time_range import TimeRange
 from glasshouse_collector.api.times import rfc3339
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 _SECOND: Final = 10**9
 _MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440)
@@ -31,8 +31,7 @@ def count_logs(
     """
     step = step_for(within, most)
     asked = Conditions([*conditions.terms], {**conditions.values})
-    for bound, value in ((">=", within.start), ("<", within.end)):
-        asked.add(f"Timestamp {bound} fromUnixTimestamp64Nano({asked.value(value, 'Int64')})")
+    asked.add(log_times(asked.value(within.start, "Int64"), asked.value(within.end, "Int64")))
     sql = (
         f"SELECT intDiv(toUnixTimestamp64Nano(Timestamp), {step}) AS step, "  # noqa: S608  (values are parameters)
         f"{_LEVEL} AS level, count() AS records FROM otel_logs WHERE {asked.sql} GROUP BY step, level"

@@ -6,7 +6,7 @@ from typing import Any, Final
 from glasshouse_collector.api.conditions import Conditions
 from glasshouse_collector.api.logs.batches import WHOLE, Arrival, BatchName, Told, Unit, parse_batch
 from glasshouse_collector.api.time_range import TimeRange
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 LATE: Final = 3600 * 10**9
 """How far from now a record's time may lie to be shown in a tail."""
@@ -92,8 +92,7 @@ def of_batches(conditions: Conditions, batches: list[BatchName]) -> None:
 
 def _asked(within: TimeRange, changed_seconds: int | None) -> Conditions:
     asked = Conditions()
-    for bound, value in ((">=", within.start), ("<", within.end)):
-        asked.add(f"Timestamp {bound} fromUnixTimestamp64Nano({asked.value(value, 'Int64')})")
+    asked.add(log_times(asked.value(within.start, "Int64"), asked.value(within.end, "Int64")))
     if changed_seconds is not None:
         asked.add(_CHANGED.format(asked.value(changed_seconds, "UInt32")))
     return asked

@@ -10,7 +10,7 @@ from glasshouse_collector.api.logs.place import Cursor, LogPlace, parse_id
 from glasshouse_collector.api.logs.rows import LOG_COLUMNS, log_records
 from glasshouse_collector.api.time_range import TimeRange
 from glasshouse_collector.api.times import rfc3339
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 Order = Literal["newest", "oldest"]
 
@@ -126,12 +126,10 @@ def _read(
     store: ProjectStore, asked: LogQuestion, span: TimeRange, most: int, limits: QueryLimits
 ) -> list[LogRecord]:
     conditions = Conditions([*asked.conditions.terms], {**asked.conditions.values})
-    moment = "fromUnixTimestamp64Nano({})"
-    for bound, value in ((">=", span.start), ("<", span.end)):
-        conditions.add(f"Timestamp {bound} {moment.format(conditions.value(value, 'Int64'))}")
+    conditions.add(log_times(conditions.value(span.start, "Int64"), conditions.value(span.end, "Int64")))
     if asked.after:
         place = (
-            moment.format(conditions.value(asked.after.time, "Int64")),
+            f"fromUnixTimestamp64Nano({conditions.value(asked.after.time, 'Int64')})",
             conditions.value(asked.after.batch, "String"),
             conditions.value(asked.after.row, "UInt32"),
         )

@@ -9,7 +9,7 @@ from glasshouse_collector.api.logs.batches import UNIT_KEY, Arrival
 from glasshouse_collector.api.logs.finding import of_batches
 from glasshouse_collector.api.logs.model import LogRecord
 from glasshouse_collector.api.logs.rows import LOG_COLUMNS, log_records
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 MOST_UNITS: Final = 100
 """How many units one page is read of."""
@@ -69,8 +69,7 @@ def _of_units(waiting: WaitingUnits) -> tuple[Conditions, str]:
     arrivals = waiting.arrivals
     asked = Conditions([*waiting.conditions.terms], {**waiting.conditions.values})
     start, end = min(it.start for it in arrivals), max(it.end for it in arrivals)
-    for bound, value in ((">=", start), ("<=", end)):
-        asked.add(f"Timestamp {bound} fromUnixTimestamp64Nano({asked.value(value, 'Int64')})")
+    asked.add(log_times(asked.value(start, "Int64"), asked.value(end, "Int64"), until="<="))
     of_batches(asked, [it.unit.batch for it in arrivals])
     keys = asked.value(",".join(it.unit.key for it in arrivals), "String")
     number = f"indexOf(splitByChar(',', {keys}), {UNIT_KEY})"

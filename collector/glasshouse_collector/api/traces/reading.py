@@ -18,7 +18,7 @@ from glasshouse_collector.api.traces.span_rows import (
     timed,
     trace_span,
 )
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 MOST_RECORDS: Final = 10_000
 """Spans, and log records, of one answer; a trace with more is told as truncated."""
@@ -66,7 +66,8 @@ def read_trace(
     if extent is None:
         logs = read_trace_logs(store, trace_id, None, most + 1, limits)
         return _told(trace_id, [], logs, [], extent, most) if logs else None
-    with ThreadPoolExecutor(max_workers=2) as beside:
+    # One thread beside this one: on two cores a third made both wait.
+    with ThreadPoolExecutor(max_workers=1) as beside:
         records = beside.submit(read_trace_logs, store, trace_id, extent, most + 1, limits)
         linking = beside.submit(_read_linking, store, trace_id, extent, limits)
         spans = read_spans(store, trace_id, extent, most + 1, limits)
@@ -83,7 +84,7 @@ def read_trace_logs(
     asked: dict[str, str | int] = {"trace_id": trace_id, "most": most}
     between = "1"
     if extent is not None:
-        between = _BETWEEN
+        between = log_times("{first:Int64}", "{until:Int64}", until="<=")
         asked |= {"first": max(0, extent.first - _NEAR), "until": _after(extent)}
     sql = _LOGS.replace("{between}", between)
     return log_records(store.query_arrow(sql, asked, limits=limits.of_one_thread() if extent else limits))

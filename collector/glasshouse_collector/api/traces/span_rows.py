@@ -49,7 +49,8 @@ WHERE Timestamp >= fromUnixTimestamp64Nano({{first:Int64}})
   AND Timestamp <= fromUnixTimestamp64Nano({{last:Int64}})
 ORDER BY Timestamp, Duration DESC, SpanId
 LIMIT {{most:UInt64}}
-SETTINGS merge_tree_min_rows_for_concurrent_read = 16384, local_filesystem_read_method = 'pread'
+SETTINGS merge_tree_min_rows_for_concurrent_read = 16384, merge_tree_min_bytes_for_concurrent_read = 1,
+    local_filesystem_read_method = 'pread'
 """  # noqa: S608  (our own column names; values are parameters)
 """PREWHERE: the engine would read project and time before the id. A trace of more than eight spans, each in a
 granule of its own, is read by several threads; none hands its reads, some twenty a span, to yet another."""

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from glasshouse_collector.insights.findings import MOST_SHOWN, Evidence, EvidenceKind, RootCause
-from glasshouse_collector.insights.records import ERROR_LEVEL, Records
-from glasshouse_collector.insights.spans import SEARCHED_AROUND, times
+from glasshouse_collector.insights.records import ERROR_LEVEL, Records, record_times
+from glasshouse_collector.insights.spans import SEARCHED_AROUND
 from glasshouse_collector.insights.windows import Question
 from glasshouse_collector.patterns.masking import WILDCARD, mask
 from glasshouse_collector.patterns.mining import MOST_WORDS
@@ -79,7 +79,7 @@ def _read(
 ) -> Mapping[_Place, list[_Record]]:
     """Return the records of the traces in the incident, the earlier first; few of many that are alike."""
     traces = sorted({trace for each in shown for trace in each.trace_ids})
-    when = times((question.incident,), SEARCHED_AROUND)
+    when = record_times((question.incident,), SEARCHED_AROUND)
     rows = store.query_arrow(_READ.format(when=when), {"traces": str(traces)}, limits=limits)
     found: dict[_Place, list[_Record]] = defaultdict(list)
     for row in rows.to_pylist():

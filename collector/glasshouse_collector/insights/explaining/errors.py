@@ -12,7 +12,7 @@ from glasshouse_collector.insights.explaining.explanation import DependentErrors
 from glasshouse_collector.insights.incidents import INSIGHTS_SERVICE
 from glasshouse_collector.insights.windows import Window
 from glasshouse_collector.patterns.masking import mask
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 MOST_GROUPS: Final = 20
 MOST_DEPENDENT: Final = 10
@@ -56,9 +56,8 @@ _LOGS: Final = r"""
         AND NOT (mapContains(LogAttributes, 'exception.type')
             OR mapContains(LogAttributes, 'exception.message')
             OR mapContains(LogAttributes, 'exception.stacktrace'))
-        AND Timestamp >= fromUnixTimestamp64Nano({start:Int64})
-        AND Timestamp < fromUnixTimestamp64Nano({end:Int64})
-"""
+        AND {times}
+""".replace("{times}", log_times("{start:Int64}", "{end:Int64}"))
 _ERRORS: Final = " UNION ALL ".join(
     (
         _EXCEPTIONS.replace("TABLE", "glasshouse_span_exceptions").replace("OF_LOG", "false"),

@@ -15,7 +15,7 @@ from glasshouse_collector.core.times import rfc3339
 from glasshouse_collector.insights.explaining.wording import shortened
 from glasshouse_collector.insights.windows import SECOND, Question, Window
 from glasshouse_collector.patterns import PatternQuestion, find_patterns
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 _MOST_TEXT: Final = 300
 _MOST_SPANS: Final = 100
@@ -110,7 +110,7 @@ class SearchLogs(Tool):
 
     def look(self, sight: Sight) -> dict[str, Any]:
         """Return the records, at most thirty."""
-        terms = [_WITHIN, "SeverityNumber >= {severity:UInt8}"]
+        terms = [log_times("{start:Int64}", "{end:Int64}"), "SeverityNumber >= {severity:UInt8}"]
         asked: dict[str, str | int] = {"severity": self.least_severity}
         for column, name, value in (
             ("ServiceName = {service:String}", "service", self.service),

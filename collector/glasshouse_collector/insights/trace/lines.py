@@ -12,7 +12,7 @@ from glasshouse_collector.insights.windows import SECOND
 from glasshouse_collector.patterns.masking import mask
 from glasshouse_collector.patterns.mining import mine
 from glasshouse_collector.patterns.shapes import MOST_LINE
-from glasshouse_collector.store import ProjectStore, QueryLimits
+from glasshouse_collector.store import ProjectStore, QueryLimits, log_times
 
 MOST_LINES: Final = 20_000
 """Different lines of all traces together: of more, the rare ones are left out."""
@@ -33,8 +33,7 @@ SELECT Trace, Service, Line, Records, Severity, Places FROM (
             (toUnixTimestamp64Nano(Timestamp), toString(BatchId), BatchRow))) AS Places
     FROM otel_logs
     WHERE TraceId IN {{ids:Array(String)}}
-        AND Timestamp >= fromUnixTimestamp64Nano({{first:Int64}})
-        AND Timestamp <= fromUnixTimestamp64Nano({{last:Int64}})
+        AND {log_times("{first:Int64}", "{last:Int64}", until="<=")}
     GROUP BY Trace, Service, Line
 ) ORDER BY Trace = {{own:String}} DESC, Records DESC LIMIT {MOST_LINES}
 """  # noqa: S608  (constants; values are parameters)
