@@ -1,7 +1,8 @@
 """Finds components by entry point; the built-in ones register exactly as outsiders' do."""
 
+import functools
 import re
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -17,16 +18,22 @@ _SECRET = re.compile(r"dsn|token|password|secret|key", re.IGNORECASE)
 
 def available(group: Group) -> list[str]:
     """Return the names of the registered components of a group, sorted."""
-    return sorted({entry_point.name for entry_point in entry_points(group=f"glasshouse.{group}")})
+    return sorted(_installed(group).names)
 
 
 def find(group: Group, name: str) -> Any:
     """Return the component class registered as `name`; `ConfigurationError` where there is none."""
-    for entry_point in entry_points(group=f"glasshouse.{group}", name=name):
+    for entry_point in _installed(group).select(name=name):
         return entry_point.load()
     raise ConfigurationError(
         f"{group}.{name}: no such component is installed; there are: {', '.join(available(group))}"
     )
+
+
+@functools.cache
+def _installed(group: Group) -> EntryPoints:
+    """Return what is installed of a group; a look goes through all packages, and a start asks thirty times."""
+    return entry_points(group=f"glasshouse.{group}")
 
 
 def build(group: Group, name: str, written: dict[str, Any], services: Services) -> Any:
