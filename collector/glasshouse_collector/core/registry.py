@@ -32,7 +32,7 @@ def find(group: Group, name: str) -> Any:
 
 @functools.cache
 def _installed(group: Group) -> EntryPoints:
-    """Return what is installed of a group; a look goes through all packages, and a start asks thirty times."""
+    """Return what is installed of a group; looking reads every package, and a start asks thirty times."""
     return entry_points(group=f"glasshouse.{group}")
 
 
