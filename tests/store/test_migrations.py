@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from collector_process import until
 from glasshouse_collector.core.batch import Signal
 from glasshouse_collector.core.schema import TABLE_COLUMNS
 from glasshouse_collector.store import Store, StoreSettings
@@ -120,6 +121,19 @@ def cluster_statements(store: Store) -> list[str]:
     settings = StoreSettings(dsn="clickhouse://h/telemetry", cluster="fleet")
     migrations = Migrations(store.engine, settings)
     return [statement for _, text in migration_files() for statement in migrations.statements(text)]
+
+
+def test_a_day_of_trace_times_becomes_one_part(store: Store, rows: Rows) -> None:
+    """A trace is looked up in every part. Ten minutes after the last write it is one, here after a second."""
+    table = "otel_traces_trace_id_ts"
+    aged = "min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1"
+    assert aged in definition(store, table)
+    for batch in range(3):
+        written = rows(Signal.TRACES, 10, f"j-0-{batch}", first=10 * batch)
+        store.insert(Signal.TRACES, written, token=f"t-{batch}")
+    store.engine.command(f"ALTER TABLE {table} MODIFY SETTING min_age_to_force_merge_seconds = 1")
+    parts = f"SELECT count() AS n FROM system.parts WHERE active AND table = '{table}'"
+    until(lambda: store.query_arrow(parts).to_pylist() == [{"n": 1}], "its parts are merged")
 
 
 def test_every_statement_for_a_cluster_is_clickhouse(store: Store) -> None:
