@@ -29,13 +29,16 @@ _ATTRIBUTES: Final = (
     + ", ".join(f"'{name}'" for name in _IDS)
     + ") ? substring(lower(hex(MD5(concat(v, '-', toString(copy))))), 1, 12) : v), {name})"
 )
-_NTH: Final = "((copy - 1) % MOMENTS + 1)"
 _MOMENT: Final = (
-    f"fromUnixTimestamp64Nano(LAST - toInt64({_NTH} < MOMENTS / 2 ? {_NTH} * {DAY_NS} / (MOMENTS / 2) : "
-    f"{DAY_NS} + ({_NTH} - MOMENTS / 2) * {(_DAYS - 1) * DAY_NS} / (MOMENTS / 2)) "
+    f"fromUnixTimestamp64Nano(LAST - toInt64(moment < MOMENTS / 2 ? moment * {DAY_NS} / (MOMENTS / 2) : "
+    f"{DAY_NS} + (moment - MOMENTS / 2) * {(_DAYS - 1) * DAY_NS} / (MOMENTS / 2)) "
     "+ (toUnixTimestamp64Nano(Timestamp) - RECORDED))"
 )
 """When a copy was. Each copy of the spans has a moment of its own, and finds its log records there."""
+_COPIES: Final = """
+ARRAY JOIN range(FIRST_MOMENT, END_MOMENT) AS moment
+ARRAY JOIN arrayMap(round -> moment + round * MOMENTS, range(ROUNDS)) AS copy
+"""
 _COPY: Final = "concat('replayed-', toString(copy), '-', BatchId) AS BatchId"
 _RECORDED: Final = (
     "(SELECT * FROM {table} WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-'))"
@@ -47,7 +50,7 @@ INSERT INTO otel_traces SELECT * REPLACE (
     ParentSpanId = '' ? '' : substring({_SHIFTED.format(name="ParentSpanId")}, 1, 16) AS ParentSpanId,
     {_ATTRIBUTES.format(name="SpanAttributes")} AS SpanAttributes,
     {_MOMENT} AS Timestamp, {_COPY})
-FROM {_RECORDED.format(table="otel_traces")} ARRAY JOIN range(FROM_COPY, TO_COPY) AS copy
+FROM {_RECORDED.format(table="otel_traces")} {_COPIES}
 """
 _LOGS: Final = f"""
 INSERT INTO otel_logs SELECT * REPLACE (
@@ -57,7 +60,7 @@ INSERT INTO otel_logs SELECT * REPLACE (
     concat(Body, ' ', arrayStringConcat(arrayMap((k, v) -> concat(k, '=', v), mapKeys(LogAttributes),
         mapValues({_ATTRIBUTES.format(name="LogAttributes")})), ' ')) AS Body,
     {_MOMENT} AS Timestamp, {_COPY})
-FROM {_RECORDED.format(table="otel_logs")} ARRAY JOIN range(FROM_COPY, TO_COPY) AS copy
+FROM {_RECORDED.format(table="otel_logs")} {_COPIES}
 """
 _POINTS: Final = f"""
 INSERT INTO otel_metrics_histogram SELECT * REPLACE (
@@ -70,7 +73,7 @@ INSERT INTO otel_metrics_histogram SELECT * REPLACE (
 FROM (
     SELECT * FROM otel_metrics_histogram WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-')
     ORDER BY TimeUnix DESC LIMIT 1 BY MetricName, ServiceName, Attributes, ResourceAttributes
-) ARRAY JOIN range(FROM_COPY, TO_COPY) AS replica
+) ARRAY JOIN range(FIRST_MOMENT, END_MOMENT) AS replica
 ARRAY JOIN range({_METRIC_STEPS}) AS step
 """
 REPLAYED_COUNTER: Final = "process.cpu.time"
@@ -85,7 +88,7 @@ FROM (
     SELECT * FROM otel_metrics_sum WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-')
     AND MetricName = '{REPLAYED_COUNTER}'
     ORDER BY TimeUnix DESC LIMIT 1 BY ServiceName, Attributes, ResourceAttributes
-) ARRAY JOIN range(FROM_COPY, TO_COPY) AS replica
+) ARRAY JOIN range(FIRST_MOMENT, END_MOMENT) AS replica
 ARRAY JOIN range({_METRIC_STEPS}) AS step
 """
 _SERIES: Final = {
@@ -128,17 +131,23 @@ def recorded(folder: Path, seconds: float) -> Path:
 
 
 def replay(data: Path, wanted: Mapping[str, int]) -> None:
-    """Add copies of what was recorded until each table has so many rows; raises `Failed`."""
+    """Add copies of what was recorded until each table has so many rows, or more; raises `Failed`.
+
+    Records come in the order of their moments, as they would have come.
+    """
     copies = {table: _copies(data, table, rows) for table, rows in wanted.items()}
     [found] = ask(
         data, "SELECT toUnixTimestamp64Nano(max(Timestamp)) AS t FROM otel_traces WHERE Project = 'default'"
     )
-    values = {"MOMENTS": copies["otel_traces"], "LAST": time.time_ns(), "RECORDED": int(found["t"])}
+    last = time.time_ns()
     for table, number in copies.items():
-        at_once = max(1, _AT_ONCE * number // wanted[table])
+        moments = number if table in _SERIES else copies["otel_traces"]
+        values = {"MOMENTS": moments, "LAST": last, "RECORDED": int(found["t"])}
+        values["ROUNDS"] = -(-number // moments)
+        at_once = max(1, _AT_ONCE * moments // wanted[table])
         statements = []
-        for first in range(1, number + 1, at_once):
-            bounds = {"FROM_COPY": first, "TO_COPY": min(first + at_once, number + 1)}
+        for first in range(1, moments + 1, at_once):
+            bounds = {"FIRST_MOMENT": first, "END_MOMENT": min(first + at_once, moments + 1)}
             statement = _STATEMENTS[table]
             for name, value in (bounds | values).items():
                 statement = statement.replace(name, str(value))
