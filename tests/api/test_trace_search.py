@@ -254,6 +254,10 @@ CASES: list[tuple[dict[str, Any], Callable[[list[Sent]], bool]]] = [
             and any(it.attributes.get("retries") in {"1", "2", "30"} for it in spans)
         ),
     ),
+    (
+        {"attribute": ["user.id", "retries", "retries<31", "user.id=30", "retries=2"]},
+        lambda spans: has("user.id", "30")(spans) and has("retries", "2")(spans),
+    ),
     ({"attribute": "user.id!=30"}, lambda spans: not has("user.id", "30")(spans)),
     ({"attribute": "resource.host.name=node-2"}, lambda spans: any(it.host == "node-2" for it in spans)),
     (

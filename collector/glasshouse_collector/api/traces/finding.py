@@ -39,6 +39,9 @@ ORDER BY value {direction}, TraceId {direction}
 LIMIT {most}
 SETTINGS {settings}
 """
+_NESTED: Final = 3
+"""So many conditions on spans are looked for one within the other, the rest together in what these leave: the
+engine plans twenty within each other for 2.6 s."""
 _TOGETHER: Final = "distributed_product_mode = 'local'"
 """On a cluster both tables have all of a trace on one shard: each looks for itself."""
 
@@ -176,8 +179,8 @@ def _go_on(asked: TraceQuestion, whole: Conditions) -> None:
 def _chosen(asked: TraceQuestion, conditions: Conditions, span: TimeRange, reach: int) -> str:
     """Return what a trace's id has to fulfil: each condition of those that fulfil the ones before."""
     chosen = "1"
-    for term in _terms(asked, conditions, span, reach):
-        chosen = f"TraceId IN ({term} AND {chosen})"
+    for select, having in _selects(asked, conditions, span, reach):
+        chosen = f"TraceId IN ({select} AND {chosen} {having})"
     if not asked.conditions.absent:
         return chosen
     between = _spans_between(conditions, span.start, reach)
@@ -186,8 +189,10 @@ def _chosen(asked: TraceQuestion, conditions: Conditions, span: TimeRange, reach
     return f"{chosen} AND TraceId NOT IN ({sql})"
 
 
-def _terms(asked: TraceQuestion, conditions: Conditions, span: TimeRange, reach: int) -> Iterator[str]:
-    """Yield selects of ids, without the condition that they are of those chosen before."""
+def _selects(
+    asked: TraceQuestion, conditions: Conditions, span: TimeRange, reach: int
+) -> Iterator[tuple[str, str]]:
+    """Yield selects of ids, and what follows the condition that they are of those chosen before."""
     if not asked.conditions.spans and asked.by_time:
         first, last = conditions.value(span.start, "Int64"), conditions.value(span.end, "Int64")
         rows = f"Start < {_MOMENT.format(last)} AND "
@@ -196,10 +201,15 @@ def _terms(asked: TraceQuestion, conditions: Conditions, span: TimeRange, reach:
             rows += f"Start >= {_MOMENT.format(earliest)} AND End >= {_MOMENT.format(first)}"
         else:
             rows += f"Start >= {_MOMENT.format(first)}"
-        yield f"SELECT TraceId FROM otel_traces_trace_id_ts WHERE {rows}"  # noqa: S608
-    for term in asked.conditions.spans:
-        between = _spans_between(conditions, span.start, reach)
-        yield f"SELECT TraceId FROM otel_traces WHERE {term} AND {between}"  # noqa: S608
+        yield f"SELECT TraceId FROM otel_traces_trace_id_ts WHERE {rows}", ""  # noqa: S608
+    between = _spans_between(conditions, span.start, reach)
+    terms, rest = asked.conditions.spans[:_NESTED], asked.conditions.spans[_NESTED:]
+    for term in terms:
+        yield f"SELECT TraceId FROM otel_traces WHERE {term} AND {between}", ""  # noqa: S608
+    if rest:
+        each = " AND ".join(f"countIf({term}) > 0" for term in rest)
+        some = f"SELECT TraceId FROM otel_traces WHERE ({' OR '.join(rest)}) AND {between}"  # noqa: S608
+        yield some, f"GROUP BY TraceId HAVING {each}"
 
 
 def _reach(store: ProjectStore, asked: TraceQuestion, span: TimeRange, limits: QueryLimits) -> int:
