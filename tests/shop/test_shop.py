@@ -2,6 +2,7 @@
 
 import uuid
 from functools import partial
+from typing import Any
 
 import httpx
 
@@ -37,9 +38,16 @@ def test_the_trace_of_a_purchase_joins_all_services(shop: ShopProcess, collector
         f"SELECT groupUniqArray(ServiceName), groupArray(SpanId), groupArray(ParentSpanId) FROM otel_traces "
         f"WHERE TraceId IN ({of_session} AND SpanName = 'ship order') GROUP BY TraceId"
     )
-    until(lambda: any({*row[0]} == SERVICES for row in collector.ask(joined)), "the trace is whole")
-    ((_, spans, parents),) = collector.ask(joined)
-    assert {*parents} - {*spans} == {""}, "one root, no orphans"
+    trace: list[list[Any]] = []
+
+    def whole() -> bool:
+        trace[:] = collector.ask(joined)
+        return any(
+            {*services} == SERVICES and {*parents} - {*spans} == {""} for services, spans, parents in trace
+        )
+
+    until(whole, "all services are in the trace, with one root and no orphans")
+    assert len(trace) == 1
 
 
 def test_the_statements_of_the_worker_are_seen_too(shop: ShopProcess, collector: CollectorProcess) -> None:
