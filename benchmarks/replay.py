@@ -36,7 +36,7 @@ _MOMENT: Final = (
 )
 """When a copy was. Each copy of the spans has a moment of its own, and finds its log records there."""
 _COPIES: Final = """
-ARRAY JOIN range(FIRST_MOMENT, END_MOMENT) AS moment
+ARRAY JOIN range(FROM_NUMBER, TO_NUMBER) AS moment
 ARRAY JOIN arrayMap(round -> moment + round * MOMENTS, range(ROUNDS)) AS copy
 """
 _COPY: Final = "concat('replayed-', toString(copy), '-', BatchId) AS BatchId"
@@ -73,7 +73,7 @@ INSERT INTO otel_metrics_histogram SELECT * REPLACE (
 FROM (
     SELECT * FROM otel_metrics_histogram WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-')
     ORDER BY TimeUnix DESC LIMIT 1 BY MetricName, ServiceName, Attributes, ResourceAttributes
-) ARRAY JOIN range(FIRST_MOMENT, END_MOMENT) AS replica
+) ARRAY JOIN range(FROM_NUMBER, TO_NUMBER) AS replica
 ARRAY JOIN range({_METRIC_STEPS}) AS step
 """
 REPLAYED_COUNTER: Final = "process.cpu.time"
@@ -88,7 +88,7 @@ FROM (
     SELECT * FROM otel_metrics_sum WHERE Project = 'default' AND NOT startsWith(BatchId, 'replayed-')
     AND MetricName = '{REPLAYED_COUNTER}'
     ORDER BY TimeUnix DESC LIMIT 1 BY ServiceName, Attributes, ResourceAttributes
-) ARRAY JOIN range(FIRST_MOMENT, END_MOMENT) AS replica
+) ARRAY JOIN range(FROM_NUMBER, TO_NUMBER) AS replica
 ARRAY JOIN range({_METRIC_STEPS}) AS step
 """
 _SERIES: Final = {
@@ -147,7 +147,7 @@ def replay(data: Path, wanted: Mapping[str, int]) -> None:
         at_once = max(1, _AT_ONCE * moments // wanted[table])
         statements = []
         for first in range(1, moments + 1, at_once):
-            bounds = {"FIRST_MOMENT": first, "END_MOMENT": min(first + at_once, moments + 1)}
+            bounds = {"FROM_NUMBER": first, "TO_NUMBER": min(first + at_once, moments + 1)}
             statement = _STATEMENTS[table]
             for name, value in (bounds | values).items():
                 statement = statement.replace(name, str(value))
