@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glasshouse_collector.core.errors import GlasshouseError
-from glasshouse_collector.store.embedded import EmbeddedEngine, engine_failure
+from glasshouse_collector.store.embedded import EmbeddedEngine
 from glasshouse_collector.store.engine import EngineFailure, Parameters, literal, quoted
+from glasshouse_collector.store.handles import engine_failure, run
 from glasshouse_collector.store.http_statement import (
     Asked,
     NotAllowed,
@@ -111,7 +112,7 @@ class HttpSession:
         with self._handle(request, settings) as connection:
             if check:
                 _check_single(connection, sql)
-            result = _run(connection, f"{sql}\n", output, request.parameters)
+            result = run(connection, f"{sql}\n", output, request.parameters)
             body = result.bytes() or b""
             columns = (
                 self._columns(connection, sql, request.parameters)
@@ -125,9 +126,9 @@ class HttpSession:
 
     def _columns(self, connection: Any, sql: str, parameters: Parameters) -> list[tuple[str, str]]:
         if _SELECT.match(sql):
-            result = _run(connection, f"DESCRIBE TABLE ({sql}\n)", "JSONCompact", parameters)
+            result = run(connection, f"DESCRIBE TABLE ({sql}\n)", "JSONCompact", parameters)
             return [(row[0], row[1]) for row in json.loads(result.bytes())["data"]]
-        meta = json.loads(_run(connection, sql, "JSONCompact", parameters).bytes() or b"{}").get("meta", [])
+        meta = json.loads(run(connection, sql, "JSONCompact", parameters).bytes() or b"{}").get("meta", [])
         return [(column["name"], column["type"]) for column in meta]
 
     def _insert(self, request: Asked, statement: bytes, rest: Iterator[bytes]) -> Reply:
@@ -155,13 +156,13 @@ class HttpSession:
     def _handle(self, request: Asked, settings: dict[str, Any]) -> Iterator[Any]:
         with self._engine.handle() as connection:
             if request.database:
-                _run(connection, f"USE {quoted(request.database)}", "Null")
+                run(connection, f"USE {quoted(request.database)}", "Null")
             if settings:
                 last = {"readonly": settings.pop("readonly")} if "readonly" in settings else {}
                 chosen = ", ".join(
                     f"{name} = {literal(value)}" for name, value in {**settings, **last}.items()
                 )
-                _run(connection, f"SET {chosen}", "Null")
+                run(connection, f"SET {chosen}", "Null")
             yield connection
 
 
@@ -185,13 +186,6 @@ def _check_single(connection: Any, sql: str) -> None:
     if int(report["statement_count"]) > 1:
         text = "Syntax error (Multi-statements are not allowed)"
         raise EngineFailure(_error(SYNTAX_ERROR, text), code=SYNTAX_ERROR)
-
-
-def _run(connection: Any, sql: str, output: str, parameters: Parameters | None = None) -> Any:
-    try:
-        return connection.query(sql, output, params=dict(parameters or {}))  # escaped already
-    except Exception as failure:  # noqa: BLE001  (chDB raises bare ones)
-        raise engine_failure(failure) from None
 
 
 def _summary(result: Any) -> dict[str, str]:
