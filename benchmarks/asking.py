@@ -1,7 +1,7 @@
 """Asks a collector's API the same questions cold and warm, and says how long the answers took.
 
 Cold: the collector has just started, and before each question its store's files are dropped from the
-page cache. Warm: the same questions once more, without that.
+page cache. Warm: the same questions again, in rounds, without that; a figure is the median of its rounds.
 """
 
 import os
@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from programs import Failed, Glasshouse
 from report import Report
+
+_WARM_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,13 @@ class Question:
 def measure(data: Path, question: Question) -> None:
     """Add p50 and p95, cold and warm, to the question's report; `Failed` where an answer lacks rows."""
     with Glasshouse(data=data) as collector:
-        cold = seconds_of(collector, question, before=lambda: _forget(data))
-        warm = seconds_of(collector, question, before=lambda: None)
-    for name, taken in (("cold", cold), ("warm", warm)):
+        cold = [seconds_of(collector, question, before=lambda: _forget(data))]
+        warm = [seconds_of(collector, question, before=lambda: None) for _ in range(_WARM_ROUNDS)]
+    for name, rounds in (("cold", cold), ("warm", warm)):
         for share in (50, 95):
             label = f"{question.label}, {name}, p{share}"
-            milliseconds = float(np.percentile(taken, share)) * 1e3
-            question.report.add(f"{question.prefix}{name}_p{share}", label, "ms", milliseconds)
+            milliseconds = [float(np.percentile(taken, share)) * 1e3 for taken in rounds]
+            question.report.add(f"{question.prefix}{name}_p{share}", label, "ms", *milliseconds)
 
 
 def seconds_of(collector: Glasshouse, question: Question, before: Callable[[], None]) -> list[float]:

@@ -80,6 +80,7 @@ def _variants(kind: Kind) -> dict[str, Change]:
         "LZ4": lambda ddl: ddl.replace("ZSTD(1)", "LZ4"),
         "wide parts": _setting("min_level_for_wide_part", "0"),
         "granules of 1024": _setting("index_granularity", "1024"),
+        "lengths apart": _setting("string_serialization_version", "'with_size_stream'"),
         "no sort key": lambda ddl: re.sub(r"ORDER BY \(.*\)\n", "ORDER BY tuple()\n", ddl),
         "fsync": lambda ddl: re.sub(r"(fsync_\w+) = 0", r"\1 = 1", ddl),
     }
