@@ -102,8 +102,9 @@ _STATEMENTS: Final = {
     "otel_metrics_histogram": _POINTS,
     "otel_metrics_sum": _COUNTER,
 }
-_AT_ONCE: Final = 1_000_000
-"""Rows that one statement writes, or so."""
+_AT_ONCE: Final = 65_536
+"""Rows that one statement writes, or so: about as many as the collector stores at once, so that the store merges
+what it has as it would have."""
 
 
 def recorded(folder: Path, seconds: float) -> Path:
