@@ -103,8 +103,8 @@ _STATEMENTS: Final = {
     "otel_metrics_sum": _COUNTER,
 }
 _AT_ONCE: Final = 65_536
-"""Rows that one statement writes, or so: about as many as the collector stores at once, so that the store merges
-what it has as it would have."""
+"""Rows that one statement writes, or so: about as many as the collector stores at once, so that the store
+merges them as it would have."""
 
 
 def recorded(folder: Path, seconds: float) -> Path:
