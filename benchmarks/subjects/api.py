@@ -215,7 +215,7 @@ def _kinds(data: Path, questions: int) -> list[_Kind]:
         "metric": ([_services_with_series(data)] * questions, _metric_query),
         "metric_all": ([""] * questions, _metric_query),
         "counter": ([""] * questions, _counter_query),
-        # At last, when days that nobody writes to have been merged, as days of long ago are.
+        # At last, when days that nobody writes to are old enough to be merged, as days of long ago are.
         "trace": (traces, _get("/traces/{}", "spans")),
     }
     return [_Kind(name, *_NAIVE[name], asked, ask) for name, (asked, ask) in asks.items()]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from glasshouse_collector.store import Store, StoreSettings
+from glasshouse_collector.store import Store, StoreSettings, migrate
+from glasshouse_collector.store.migrate import migration_files
 from migrated_store import copy_tables
 from rows_of_tables import make_rows
 
@@ -50,3 +51,20 @@ def store(
     store = opened(settings)
     store.migrate()
     return store
+
+
+@pytest.fixture
+def store_before(
+    settings: StoreSettings, opened: Callable[[StoreSettings], Store], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Store]:
+    """Return what lends a store whose tables are as they were before a migration."""
+
+    def made_before(migration: str) -> Store:
+        store = opened(settings)
+        earlier = [(name, text) for name, text in migration_files() if name < migration]
+        with monkeypatch.context() as older:
+            older.setattr(migrate, "migration_files", lambda: iter(earlier))
+            store.migrate()
+        return store
+
+    return made_before

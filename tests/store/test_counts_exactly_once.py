@@ -11,8 +11,8 @@ from attributed_records import records as with_attributes
 from collector_process import until
 from counted_records import COUNTED, COUNTS_AND_RECORDS, miscounted
 from glasshouse_collector.core.batch import Signal
-from glasshouse_collector.store import Store, StoreSettings, in_doubt, migrate
-from glasshouse_collector.store.migrate import JOURNAL, TABLE_OF, migration_files
+from glasshouse_collector.store import Store, StoreSettings, in_doubt
+from glasshouse_collector.store.migrate import JOURNAL, TABLE_OF
 from glasshouse_collector.store.raising import RAISING_TABLE, raising
 
 Open = Callable[[StoreSettings], Store]
@@ -194,18 +194,12 @@ def test_a_note_is_taken_back_for_what_was_lost_alone(
     assert [note.read_bytes() for note in notes] == written
 
 
-def test_an_upgrade_goes_on_counting(
-    settings: StoreSettings, opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upgrade_goes_on_counting(store_before: Callable[[str], Store], rows: Rows) -> None:
     """A store whose views of exceptions hang on the records keeps what it counted, and counts on."""
-    before = [(name, text) for name, text in migration_files() if name < UPGRADE]
-    store = opened(settings)
-    with monkeypatch.context() as older:
-        older.setattr(migrate, "migration_files", lambda: iter(before))
-        store.migrate()
-        for signal in (Signal.TRACES, Signal.LOGS):
-            batch = batch_of(signal, rows, "j-0-0")
-            store.engine.insert(TABLE_OF[signal], batch, {"insert_deduplication_token": "t-0"})
+    store = store_before(UPGRADE)
+    for signal in (Signal.TRACES, Signal.LOGS):
+        batch = batch_of(signal, rows, "j-0-0")
+        store.engine.insert(TABLE_OF[signal], batch, {"insert_deduplication_token": "t-0"})
     assert wrong(store) == {}
     for _ in range(2):
         assert UPGRADE in store.migrate()

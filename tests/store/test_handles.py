@@ -8,6 +8,7 @@ from pathlib import Path
 import chdb
 import pytest
 
+from collector_process import until
 from glasshouse_collector.store.engine import EngineFailure, Options
 from glasshouse_collector.store.handles import Handles, run
 
@@ -117,8 +118,7 @@ def test_closing_waits_for_what_is_lent(handles: Handles) -> None:
         connection = lent.enter_context(handles.with_settings(MANY))
         closing = threading.Thread(target=handles.close)
         closing.start()
-        while not refused(handles):
-            pass
+        until(lambda: refused(handles), "nobody gets one any more")
         assert closing.is_alive()
         assert run(connection, "SELECT 7", "TSV").bytes() == b"7\n"
     closing.join(60)

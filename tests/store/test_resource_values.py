@@ -7,10 +7,9 @@ import pytest
 
 from collector_process import until
 from glasshouse_collector.core.batch import Signal
-from glasshouse_collector.store import Store, StoreSettings, migrate
-from glasshouse_collector.store.migrate import TABLE_OF, migration_files
+from glasshouse_collector.store import Store
+from glasshouse_collector.store.migrate import TABLE_OF
 
-Open = Callable[[StoreSettings], Store]
 Rows = Callable[..., pa.RecordBatch]
 UPGRADE = "0024_resource_values"
 BY_NUMBER = {
@@ -34,14 +33,10 @@ def told(store: Store, signal: Signal) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("signal", BY_NUMBER)
 def test_what_is_kept_is_rewritten_and_says_the_same(
-    settings: StoreSettings, opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch, signal: Signal
+    store_before: Callable[[str], Store], rows: Rows, signal: Signal
 ) -> None:
     """Before, while parts wait to be rewritten, and after; a batch in doubt comes once through all of it."""
-    store = opened(settings)
-    earlier = [(name, text) for name, text in migration_files() if name < UPGRADE]
-    with monkeypatch.context() as older:
-        older.setattr(migrate, "migration_files", lambda: iter(earlier))
-        store.migrate()
+    store = store_before(UPGRADE)
     store.insert(signal, rows(signal, 40, "j-0-1"), token="t-1")
     before = told(store, signal)
     assert len(before) == 40

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 
 import pyarrow as pa
-import pytest
 
 from glasshouse_collector.core.batch import Signal
-from glasshouse_collector.store import Store, StoreSettings, migrate
-from glasshouse_collector.store.migrate import TABLE_OF, migration_files
+from glasshouse_collector.store import Store
+from glasshouse_collector.store.migrate import TABLE_OF
 
-Open = Callable[[StoreSettings], Store]
 Rows = Callable[..., pa.RecordBatch]
 UPGRADE = "0026_strings_in_one_stream"
 
@@ -29,15 +27,9 @@ def told(store: Store, signal: Signal) -> list[dict[str, object]]:
     return list(store.query_arrow(sql).to_pylist())
 
 
-def test_parts_of_both_kinds_are_read_and_merged(
-    settings: StoreSettings, opened: Open, rows: Rows, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_of_both_kinds_are_read_and_merged(store_before: Callable[[str], Store], rows: Rows) -> None:
     """What was kept before says the same beside what came after, and when both are one part."""
-    store = opened(settings)
-    earlier = [(name, text) for name, text in migration_files() if name < UPGRADE]
-    with monkeypatch.context() as older:
-        older.setattr(migrate, "migration_files", lambda: iter(earlier))
-        store.migrate()
+    store = store_before(UPGRADE)
     store.engine.command("SYSTEM STOP MERGES")
     for signal in Signal:
         store.insert(signal, rows(signal, 40, "j-0-1"), token="t-1")
